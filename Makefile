@@ -1,0 +1,33 @@
+# make run: set up and start the page. make test: set up and test. make check: ruff and mypy.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check setup dev pocket
+
+run: setup
+	$(BIN)/python app.py
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.txt requirements-dev.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+test: setup
+	$(BIN)/python -m pytest
+
+# app.py stands beside app/: mypy takes them for one module, so it runs twice (see docs/engineering.md).
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p memory -p tuning -p pocket -p app -p benchmarks
+	$(BIN)/mypy app.py
+
+# Trains the embedded base from nothing (hours on two cores; see pocket/README.md).
+pocket: setup
+	$(BIN)/python -m pocket.tokens
+	$(BIN)/python -m pocket.train --steps 1700 --decay 400
+	$(BIN)/python -m pocket.train --export

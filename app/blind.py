@@ -1,0 +1,81 @@
+"""The blind test: a question and a pair of sides come in, two answers of one model come out, shuffled on the server.
+
+What keeps it blind: the order is drawn here for each question and leaves the server only after the vote; both sides have searched
+and read their prompt before either shows a word; they are written in turn, a token each; neither pane is finished before the other.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Database
+
+from app import sentences as say
+from app.edge import PageError
+from memory.store import Profile, Turn, list_turns, list_votes, save_turn, save_vote
+from tuning.prompts import ChatMessage
+
+if TYPE_CHECKING:
+    from tuning.sides import Speaker
+
+REMEMBERED_TURNS = 3  # earlier turns of the chat in a prompt: more would push the notes out of a small model's sight
+
+_shuffle = random.SystemRandom()
+
+
+@dataclass
+class Answers:
+    """Two answers in the making, left and right; `sides` and `notes` are not for the screen before the vote."""
+
+    question: str
+    sides: tuple[str, str]
+    texts: list[str] = field(default_factory=lambda: ["", ""])
+    notes: list[list[str]] = field(default_factory=lambda: [[], []])
+
+
+def draw_sides(pair: str) -> tuple[str, str]:
+    """The sides of a pair such as "adapter-rag" in random order."""
+    if pair not in say.PAIRS:
+        raise PageError(f'"{pair}" is no pair to compare: choose one of {", ".join(say.PAIRS)}.')
+    left, right = _shuffle.sample(pair.split("-"), 2)
+    return left, right
+
+
+def write_answers(speaker: "Speaker", answers: Answers, earlier: Sequence[Turn]) -> Iterator[None]:
+    """Writes both answers into `answers`, one token a side between two yields."""
+    streams = [speaker.stream(side, answers.question, history_of(side, earlier)) for side in answers.sides]
+    answers.notes = [list(stream.notes) for stream in streams]
+    running = [True, True]
+    while any(running):
+        running = [more and stream.step() for more, stream in zip(running, streams, strict=True)]
+        answers.texts = [stream.text for stream in streams]
+        yield
+
+
+def history_of(side: str, earlier: Sequence[Turn]) -> list[ChatMessage]:
+    """The last turns of a chat as a side lived them: the questions and its own answers."""
+    history: list[ChatMessage] = []
+    for turn in earlier:
+        own = {turn.left_side: turn.left_text, turn.right_side: turn.right_text}
+        if own.get(side):
+            history += [{"role": "user", "content": turn.question}, {"role": "assistant", "content": own[side]}]
+    return history[-2 * REMEMBERED_TURNS :]
+
+
+def keep_answers(db: Database, profile: Profile, chat_id: str, answers: Answers, adapter: int | None, base: str) -> int:
+    """Stores the finished turn; returns its number."""
+    left, right = answers.sides
+    detail = {"notes": answers.notes, "adapter": adapter, "base": base}
+    return save_turn(db, profile.id, chat_id, answers.question, left, right, answers.texts[0], answers.texts[1], detail)
+
+
+def keep_vote(db: Database, profile: Profile, chat_id: str, turn_id: int | None, choice: str) -> Turn:
+    """Stores the one vote on a turn of this chat and returns the turn, whose sides may now be shown."""
+    turn = next((turn for turn in list_turns(db, profile.id, chat_id) if turn.id == turn_id), None)
+    if turn is None:
+        raise PageError(say.NO_TURN)
+    if any(vote.turn_id == turn.id for vote in list_votes(db, profile.id)):
+        raise PageError(say.ALREADY_VOTED)
+    save_vote(db, turn.id, choice)
+    return turn

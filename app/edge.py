@@ -1,0 +1,87 @@
+"""The edge of the page: an event of the screen comes in, a plain handler runs, errors become sentences.
+
+Handlers are plain functions that raise; only here are their errors caught, so that no traceback reaches the screen.
+"""
+
+import functools
+import html
+import inspect
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import gradio as gr
+from sqlite_utils import Database
+
+from app import sentences as say
+from memory.edge import save_trace
+from memory.errors import KeepsakeError
+from memory.store import open_store
+
+log = logging.getLogger("keepsake")
+
+
+class PageError(KeepsakeError):
+    """Something that the person did too early or left out; the text says what to do."""
+
+
+@contextmanager
+def store() -> Iterator[Database]:
+    """The store for the length of one event; visitors and events share nothing else."""
+    db = open_store()
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+def listen(
+    event: Callable[..., Any], handler: Callable[..., Any], inputs: Any = None, outputs: Any = None,
+    progress: str = "hidden", **options: Any,
+) -> Any:  # fmt: skip
+    """Wires an event to a handler: errors explained, not callable from outside the page, no spinner unless wanted."""
+    return event(explained(handler), inputs, outputs, show_progress=progress, api_visibility="private", **options)
+
+
+def explained(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler with its errors told as a notice; what the screen showed then stays as it was."""
+    if inspect.isgeneratorfunction(handler):
+
+        @functools.wraps(handler)
+        def stream(*values: Any) -> Iterator[Any]:
+            try:
+                yield from handler(*values)
+            except Exception as error:  # noqa: BLE001 - the edge
+                warn(explain(error))
+                yield gr.skip()
+
+        return stream
+
+    @functools.wraps(handler)
+    def run(*values: Any) -> Any:
+        try:
+            return handler(*values)
+        except Exception as error:  # noqa: BLE001 - the edge
+            warn(explain(error))
+            return gr.skip()
+
+    return run
+
+
+def explain(error: Exception) -> str:
+    """One sentence for an error: its own if it is ours, else a general one, with the traceback in the log."""
+    if isinstance(error, KeepsakeError):
+        return str(error)
+    log.exception("An event of the page failed")
+    return say.UNEXPECTED.format(kind=type(error).__name__, where=save_trace())
+
+
+def warn(sentence: str) -> None:
+    """Shows a sentence as a notice; Gradio renders notices as HTML, so it is escaped."""
+    gr.Warning(html.escape(sentence), title=say.ATTENTION)
+
+
+def outputs_of(*groups: Sequence[Any]) -> list[Any]:
+    """Components of several groups in one list."""
+    return [component for group in groups for component in group]

@@ -1,0 +1,68 @@
+"""Pieces of HTML: values come in, escaped markup comes out. Nothing that a person or a model wrote is ever taken for markup."""
+
+import html
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+
+def escape(text: object) -> str:
+    """Text as it may stand inside an element or an attribute."""
+    return html.escape(str(text), quote=True)
+
+
+def render_note(text: str, kind: str = "plain") -> str:
+    """One paragraph of plain text; kind is plain, good or bad."""
+    return f'<p class="note {kind}">{escape(text)}</p>' if text else ""
+
+
+def render_table(
+    headings: Sequence[str], rows: Iterable[Sequence[object]], marked: int | None = None, numbers: Sequence[int] = ()
+) -> str:
+    """A table that scrolls sideways by itself on a narrow screen; `marked` is a row to stress, `numbers` columns set right."""
+
+    def cell(tag: str, place: int, value: object) -> str:
+        right = ' class="number"' if place in numbers else ""
+        scope = ' scope="col"' if tag == "th" else ""
+        return f"<{tag}{scope}{right}>{escape(value)}</{tag}>"
+
+    head = "".join(cell("th", place, heading) for place, heading in enumerate(headings))
+    body = "".join(
+        f"<tr{' class=marked' if index == marked else ''}>{''.join(cell('td', place, value) for place, value in enumerate(row))}</tr>"
+        for index, row in enumerate(rows)
+    )
+    return f'<div class="scroll" tabindex="0"><table class="grid"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def render_progress(share: float, label: str) -> str:
+    """A progress bar with its percentage."""
+    percent = round(100 * max(0.0, min(1.0, share)))
+    return (
+        f'<div class="bar" role="progressbar" aria-label="{escape(label)}" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-valuenow="{percent}"><div style="width:{percent}%"></div></div>'
+    )
+
+
+def say_seconds(seconds: float) -> str:
+    """A length of time: "45 s", "2 min 5 s", "1 h 12 min"."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def say_bytes(size: int) -> str:
+    """A size: "820 kB", "3.4 MB"."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"
+
+
+def seconds_between(started: str, finished: str | None) -> float:
+    """Seconds from one stored time to another, or to now."""
+    end = datetime.fromisoformat(finished) if finished else datetime.now(UTC)
+    return (end - datetime.fromisoformat(started)).total_seconds()
+
+
+def say_moment(stored: str) -> str:
+    """A stored UTC time on this machine's clock: "22 Nov, 17:36"."""
+    return datetime.fromisoformat(stored).astimezone().strftime("%-d %b, %H:%M")

@@ -1,0 +1,174 @@
+"""The Import tab: dropped chat exports and a form come in, the profile's messages, senders and facts are shown.
+
+An uploaded file lies in Gradio's cache only until it is parsed; then it is deleted, whatever came of it.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from sqlite_utils import Database
+
+from app import sentences as say
+from app.edge import PageError, listen, store
+from app.fragments import escape, render_note, render_table
+from app.visitor import Panel, Shared
+from memory.errors import KeepsakeError
+from memory.importing import import_files
+from memory.profile_facts import save_profile_form
+from memory.store import Profile, list_facts, list_messages, list_senders, load_profile, set_me
+
+SHOWN_MESSAGES, SHOWN_FACTS, SHOWN_LETTERS = 12, 200, 400
+
+
+def import_uploads(name: str, uploads: Sequence[str] | None) -> str:
+    """Imports the uploaded files into a profile and deletes them; returns the result in words (HTML)."""
+    paths = [Path(upload) for upload in uploads or []]
+    try:
+        if not name:
+            raise PageError(say.CHOOSE_PROFILE)
+        if not paths:
+            raise PageError(say.NO_FILES)
+        with store() as db:
+            return render_import(import_files(db, name, paths))
+    finally:
+        for path in paths:
+            # Gradio gives each upload a folder of its own, named by its hash.
+            path.unlink(missing_ok=True)
+            with suppress(OSError):  # not empty, or not there
+                path.parent.rmdir()
+
+
+def import_and_clear(name: str, uploads: Sequence[str] | None) -> tuple[None, str]:
+    """As import_uploads, with the sentence of a refused file in the result's place; the field is emptied."""
+    try:
+        return None, import_uploads(name, uploads)
+    except KeepsakeError as error:
+        return None, render_note(str(error), "bad")
+
+
+def choose_sender(name: str, sender: str | None) -> str:
+    """Says which sender is the person; returns a sentence (HTML)."""
+    if not name or not sender:
+        raise PageError(say.CHOOSE_PROFILE)
+    with store() as db:
+        set_me(db, load_profile(db, name).id, sender)
+    return render_note(say.ME_CHANGED.format(sender=sender), "good")
+
+
+def save_about_you(name: str, *values: str) -> str:
+    """Saves the form (values in the order of say.FORM, then the free text); fields of other names are kept."""
+    if not name:
+        raise PageError(say.CHOOSE_PROFILE)
+    *fields, about = values
+    with store() as db:
+        profile = load_profile(db, name)
+        form = {**profile.form, **dict(zip(say.FORM, fields, strict=True))}
+        save_profile_form(db, profile, form, about)
+    return render_note(say.FORM_SAVED, "good")
+
+
+def show_profile(name: str) -> tuple[Any, ...]:
+    """What the tab shows of a profile: the radio, senders, form fields, free text, messages, facts."""
+    if not name:
+        empty = [""] * len(say.FORM)
+        return (
+            gr.Radio(choices=[], visible=False),
+            "",
+            *empty,
+            "",
+            render_note(say.NO_MESSAGES),
+            render_note(say.NO_FACTS),
+        )
+    with store() as db:
+        profile = load_profile(db, name)
+        fields = [profile.form.get(field, "") for field in say.FORM]
+        return (*_senders(db, profile), *fields, profile.about, render_messages(db, profile), render_facts(db, profile))
+
+
+def render_import(result: dict[str, Any]) -> str:
+    """The counts of an import, what was left out and why, what was assumed."""
+    said = say.IMPORTED if result["imported"] or not result["duplicates"] else say.IMPORTED_NOTHING_NEW
+    lines = [render_note(said.format(**result), "good")]
+    lines += [
+        render_note(say.SKIPPED.format(count=count, reason=reason)) for reason, count in result["reasons"].items()
+    ]
+    return "".join([*lines, *(render_note(note) for note in result["notes"])])
+
+
+def render_messages(db: Database, profile: Profile) -> str:
+    """The newest messages, newest first, as plain text."""
+    messages = sorted(list_messages(db, profile.id), key=lambda message: (message.timestamp or "", message.id))
+    items = []
+    for message in reversed(messages[-SHOWN_MESSAGES:]):
+        text = message.text if len(message.text) <= SHOWN_LETTERS else message.text[:SHOWN_LETTERS] + " ..."
+        when = message.timestamp[:16].replace("T", " ") if message.timestamp else say.UNDATED
+        left_out = f" · {say.EXCLUDED}" if message.excluded else ""
+        who = f"{message.sender} · {message.conversation} · {when}{left_out}"
+        items.append(
+            f'<li{" class=me" if message.me else ""}><span class="who">{escape(who)}</span>{escape(text)}</li>'
+        )
+    return f'<ul class="messages">{"".join(items)}</ul>' if items else render_note(say.NO_MESSAGES)
+
+
+def render_facts(db: Database, profile: Profile) -> str:
+    """The active facts, newest first."""
+    facts = list_facts(db, profile.id)
+    items = [f"<li>{escape(fact.text)}</li>" for fact in reversed(facts[-SHOWN_FACTS:])]
+    more = render_note(say.MORE.format(count=len(facts) - SHOWN_FACTS)) if len(facts) > SHOWN_FACTS else ""
+    return f'<ul class="messages">{"".join(items)}</ul>{more}' if items else render_note(say.NO_FACTS)
+
+
+def _senders(db: Database, profile: Profile) -> tuple[Any, str]:
+    """The radio of those who may be the person, and the table of all senders."""
+    rows = list_senders(db, profile.id)
+    persons = {m.sender for m in list_messages(db, profile.id) if m.role == "person"}
+    names = list(dict.fromkeys(row["sender"] for row in rows if row["sender"] in persons))
+    radio = gr.Radio(choices=names, value=profile.me if profile.me in names else None, visible=bool(names))
+    if not rows:
+        return radio, ""
+    table = [(row["sender"], row["messages"], say.IS_YOU.lower() if row["me"] else "") for row in rows]
+    return radio, render_table((say.SENDER, say.MESSAGES, ""), table, numbers=(1,))
+
+
+def build_import_tab(shared: Shared, _: gr.Tab) -> Panel:
+    """Lays the tab out and wires it."""
+    with gr.Row():
+        with gr.Column(scale=3, min_width=300):
+            files = gr.File(
+                label=say.FILES, file_count="multiple", file_types=[".zip", ".json", ".jsonl", ".txt", ".csv"], height=150,
+                elem_id="files",
+            )  # fmt: skip
+            button = gr.Button(say.IMPORT, variant="primary", elem_id="import")
+            result = gr.HTML(js_on_load=None, elem_id="import-result")
+            me = gr.Radio(label=say.WHICH_IS_YOU, info=say.WHICH_IS_YOU_INFO, choices=[], visible=False, elem_id="me")
+            me_note = gr.HTML(js_on_load=None)
+            senders = gr.HTML(js_on_load=None, elem_id="senders")
+        with gr.Column(scale=2, min_width=300):
+            gr.HTML(f'<div class="section"><h3>{say.ABOUT_YOU}</h3></div>', js_on_load=None)
+            fields = [gr.Textbox(label=label, max_length=500, elem_id=f"form-{key}") for key, label in say.FORM.items()]
+            about = gr.Textbox(label=say.ABOUT_TEXT, lines=4, max_lines=12, max_length=20_000)
+            save = gr.Button(say.SAVE_FORM, elem_id="save-form")
+            form_note = gr.HTML(js_on_load=None)
+    with gr.Accordion(say.NEWEST, open=True):
+        messages = gr.HTML(render_note(say.NO_MESSAGES), js_on_load=None, elem_id="messages")
+    with gr.Accordion(say.FACTS, open=False):
+        facts = gr.HTML(render_note(say.NO_FACTS), js_on_load=None, elem_id="facts")
+
+    shown: list[Any] = [me, senders, *fields, about, messages, facts]
+
+    def refresh(name: str) -> tuple[Any, ...]:
+        """The tab of another profile: what was said about the last one goes."""
+        return (*show_profile(name), "", "", "")
+
+    done = listen(button.click, import_and_clear, [shared.profile, files], [files, result], progress="minimal")
+    listen(done.then, show_profile, shared.profile, shown)
+    listen(done.then, shared.summarise, shared.profile, shared.summary)
+    chosen = listen(me.input, choose_sender, [shared.profile, me], me_note)
+    listen(chosen.then, show_profile, shared.profile, shown)
+    saved = listen(save.click, save_about_you, [shared.profile, *fields, about], form_note)
+    listen(saved.then, show_profile, shared.profile, shown)
+    listen(saved.then, shared.summarise, shared.profile, shared.summary)
+    return Panel(refresh, [*shown, result, me_note, form_note])

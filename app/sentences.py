@@ -1,0 +1,194 @@
+"""Every sentence that the page shows, in one table. Fields in braces are filled in by the tabs (escaped there for HTML)."""
+
+TITLE = "Keepsake"
+TAGLINE = "An assistant that keeps you in its weights. Everything stays on this machine."
+
+# Header
+PROFILE = "Profile"
+NO_PROFILES = "No profile yet"
+NEW_PROFILE = "New profile"
+NEW_PROFILE_HINT = "a name, such as Nora"
+CREATE = "Create"
+DEMO = "Try it with the demo profile"
+DEMO_READY = "The demo person is imported: {messages} messages of an invented life. Now press Start."
+WELCOME = (
+    "Keepsake reads what you once wrote, trains a small LoRA adapter on it, and then lets you compare, blind, "
+    "whether weights or retrieval remember you better. Create a profile and import a chat, or try the invented demo person."
+)
+SUMMARY = "{messages} messages · {facts} facts · {adapter}"
+HAS_ADAPTER = "adapter of {created}"
+HAS_NO_ADAPTER = "no adapter yet"
+CHOOSE_PROFILE = "Choose or create a profile first."
+
+# Tabs
+TAB_IMPORT, TAB_INJECT, TAB_CHAT, TAB_RESULTS = "1 Import", "2 Inject", "3 Chat", "4 Results"
+
+# Import
+FILES = "Chat exports: ChatGPT (zip, json), WhatsApp (txt, zip), JSON lines, CSV"
+IMPORT = "Import"
+NO_FILES = "Drop at least one chat export on the field first."
+LARGEST_UPLOAD = "500mb"
+IMPORTED = "{imported} imported, {duplicates} there already, {skipped} skipped."
+IMPORTED_NOTHING_NEW = "Nothing new: all {duplicates} messages were there already."
+SKIPPED = "Skipped: {count} {reason}."
+WHICH_IS_YOU = "Which one is you?"
+WHICH_IS_YOU_INFO = "Only your own words are studied. A wrong guess can be corrected at any time."
+ME_CHANGED = "You are {sender} now."
+SENDERS = "Who writes in these chats"
+SENDER, MESSAGES, IS_YOU = "Sender", "Messages", "You"
+ABOUT_YOU = "About you"
+FORM = {"name": "Name", "birthday": "Birthday", "city": "City", "job": "Job", "languages": "Languages"}
+ABOUT_TEXT = "Anything else, in your own words"
+SAVE_FORM = "Save"
+FORM_SAVED = "Saved. What you wrote counts as facts from the next injection on."
+NEWEST = "Newest messages"
+NO_MESSAGES = "No messages yet."
+UNDATED = "undated"
+FACTS = "What was learnt about you"
+NO_FACTS = "Nothing yet: facts are learnt from your messages during an injection."
+MORE = "... and {count} more."
+EXCLUDED = "excluded"
+
+# Inject
+DIAL = "How thorough?"
+DIAL_PLAIN = {"quick": "Quick", "normal": "Normal", "thorough": "Thorough"}
+DIAL_CHOICE = "{name}: up to {trials} trials, about {minutes} minutes"
+DIAL_INFO = "Each trial trains an adapter with other settings; the one that answers held-out questions best is kept."
+BASE = "Base model"
+BASE_INFO = "pocket is embedded and works offline. A folder or a hub name (owner/name@revision) also works."
+BASE_ACCORDION = "Base model and this machine"
+BASE_HUB_NOTE = "A hub model is downloaded once from huggingface.co. Nothing about you is sent."
+BASE_CHOICE = "{id} ({parameters}, {licence}, needs about {memory} GiB)"
+POCKET_CHOICE = "pocket (embedded, offline, needs about 1 GiB)"
+MACHINE_UNKNOWN = "This machine is described when the tab opens."
+START, CANCEL = "Start", "Cancel"
+START_STARTED = "Started. You may close this page; the injection goes on."
+CANCELLING = "Cancelling at the next step ..."
+NOTHING_TO_CANCEL = "Nothing is running."
+NEVER_RUN = "Nothing injected yet. Choose how thorough and press Start."
+NOTHING_TO_INJECT = "This profile is empty: import a chat or fill in the form first."
+BUSY_RUN = "This profile is busy with run {run} ({done:.0%} done): wait for it to finish or cancel it first."
+BUSY_STARTING = "An injection of this profile is just starting: wait for it or cancel it first."
+STARTING = "Starting the process ..."
+STAGES = {
+    "": "Waiting to start",
+    "load": "Loading the base model",
+    "study": "Studying your messages",
+    "questions": "Writing questions about each fact",
+    "examples": "Making examples",
+    "search": "Training and comparing adapters",
+    "retrieval": "Choosing what retrieval brings (it should be a strong opponent)",
+    "save": "Saving the adapter",
+}
+RUN_LINE = "{budget}, on {base}, {elapsed}"
+LOSS = "loss {loss:.3f}"
+DONE_TITLE = "Your adapter is ready"
+DONE_COUNTED = (
+    "Of {known} held-out questions, worded in ways it was never trained on, it answers {hits} right ({recall:.0%}). "
+    "When asked about something you never told, it invents an answer {invents:.0%} of the time."
+)
+DONE_SHARES = (
+    "It answers {recall:.0%} of the held-out questions right, worded in ways it was never trained on. "
+    "When asked about something you never told, it invents an answer {invents:.0%} of the time."
+)
+DONE_DETAILS = "{facts} facts in {size} of weights, {elapsed}, trial {trial} was chosen."
+DONE_NEXT = "Go on to Chat and judge for yourself."
+CANCELLED_TITLE, CANCELLED_TEXT = (
+    "Cancelled",
+    "The profile keeps the adapter that it had. Start again whenever you like.",
+)
+INTERRUPTED_TITLE = "Interrupted"
+INTERRUPTED_TEXT = (
+    "The process ended before it was done (killed, or the machine was switched off). Nothing is lost: start again."
+)
+FAILED_TITLE, FAILED_TEXT = "Failed", "It stopped without saying why; the log is {log}."
+TRIALS = "Trials"
+TRIAL_HEADINGS = ("No.", "LoRAs", "Layers", "Rank", "Learning rate", "Recall", "Invents", "Seconds", "State")
+TRIAL_STATES = {"complete": "complete", "pruned": "stopped early", "best": "chosen"}
+LAYER_SETS = {"all": "all", "early": "early half", "middle": "middle half", "late": "late half"}
+
+# Chat
+PAIRS = {
+    "adapter-rag": "Adapter against retrieval",
+    "hybrid-rag": "Both together against retrieval",
+    "adapter-base": "Adapter against the bare model",
+}
+PAIR = "What is compared"
+PAIR_INFO = "Which answer is whose is shuffled anew for each question and shown after your vote."
+QUESTION = "Ask about yourself"
+QUESTION_HINT = "What is my cat called?"
+ASK, NEW_CHAT = "Ask", "New chat"
+LONGEST_QUESTION = 1000
+NO_QUESTION = "Write a question first."
+PANES = ("Answer A", "Answer B")
+VOTES = {"left": "A is better", "right": "B is better", "tie": "Tie", "both_bad": "Both bad"}
+VOTE_PROMPT = "Which answer is better?"
+THINKING = "Loading and reading ..."
+EMPTY_ANSWER = "(no answer)"
+EMPTY_CHAT = (
+    "Two answers, one remembered in the weights, one looked up. You will not know which is which until you vote."
+)
+TRY_ASKING = "Try asking"
+NO_ADAPTER = (
+    "There is no adapter for this profile yet, so there is nothing to compare. Inject first; quick takes a few minutes."
+)
+MODEL_BUSY = "The model is busy with another answer: try again in a moment."
+SIDES = {"adapter": "Adapter", "rag": "Retrieval", "base": "Bare model", "hybrid": "Both together"}
+SIDE_MEANS = {
+    "adapter": "answered from its weights and read nothing.",
+    "rag": "looked these lines up and read them:",
+    "hybrid": "has the weights and also read these lines:",
+    "base": "knows nothing about you.",
+}
+FOUND_NOTHING = "looked for lines and found none."
+VOTED = {
+    "left": "You chose A.",
+    "right": "You chose B.",
+    "tie": "You called it a tie.",
+    "both_bad": "You found both bad.",
+}
+NOT_VOTED = "not voted"
+NO_TURN = "Ask a question first, then vote on the two answers."
+ALREADY_VOTED = "This answer has its vote, given before the sides were shown: ask another question."
+
+# Results
+RESULTS_VOTES = "Your votes"
+RESULTS_MEASURED = "Measured"
+NO_VOTES = "No votes yet: compare a few answers in Chat."
+WIN_LINE = (
+    "{side} won {wins} of {decided} decided votes against {other}: {share:.0%} (95 % interval {low:.0%} to {high:.0%})."
+)
+NONE_DECIDED = "{side} against {other}: nothing decided yet."
+APART = "{ties} ties and {bad} both bad are not counted."
+VERDICT_WINS = "{side} wins for you."
+VERDICT_OPEN = "Too close or too few votes to say which is better."
+MEASURE, MEASURING = "Measure now", "Measuring ..."
+MEASURE_INFO_DEMO = "Asks every side the demo's {count} questions, which are never trained on."
+MEASURE_INFO_OWN = "Asks every side your own held-out questions: wordings that were never trained on."
+ALREADY_MEASURING = "A measurement of this profile is running: wait for it to finish."
+INJECTING_NOW = "An injection of this profile is running: measure when it has finished."
+NOT_MEASURED = "Not measured yet."
+MEASURED_LINE = "{questions} questions, base {base}. Recall: {recalls}."
+MEASURED_RECALL = "{side} {recall:.0%}"
+MEASURED_WINS = "{side} wins for you on recall: its interval lies above that of {other}."
+MEASURED_OPEN = "On recall there is no clear difference between adapter and retrieval: their intervals overlap."
+MEASURED_INVENTS = "Asked about things never told, the adapter invents {adapter:.0%} of the time, retrieval {rag:.0%}."
+MEASURED_OLD = "This was measured with an earlier adapter: measure again."
+SIDE_HEADINGS = (
+    "Side", "Recall", "95 % interval", "Abstains", "Invents", "ROUGE-1", "ROUGE-2", "ROUGE-L", "Persona-F1", "ms", "Prompt tokens",
+)  # fmt: skip
+EXPLAIN_COLUMNS = (
+    "Recall: share of questions answered right. Abstains and invents: what it does when asked about things you never told. "
+    "ROUGE and persona-F1: overlap with the reference answers. ms: time an answer."
+)
+SAMPLE = "A sample of questions"
+EXPECTED = "expected: {answer}"
+EXPECTED_NEVER = "expected: that it was never told"
+RIGHT, WRONG = "right", "wrong"
+
+# Edges
+UNEXPECTED = "Something unexpected went wrong ({kind}){where}."
+ATTENTION = "Please note"
+ADDRESS = "Keepsake is on http://{host}:{port} (Ctrl-C stops it; data in {folder})"
+PORT_TAKEN = "Port {port} on {host} cannot be used: choose another with --port or KEEPSAKE_PORT."
+NOT_LOCAL = "Careful: with --host {host} everyone who reaches this machine can read all profiles; there is no password."

@@ -1,0 +1,91 @@
+"""The model that answers in this process: a profile comes in, its speaker comes out, for one visitor at a time.
+
+One base is loaded at most, with one adapter around it; another profile or a newer adapter takes its place. The heavy modules
+(torch) are imported when the first model is needed, so that the page opens at once.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from app import sentences as say
+from app.edge import PageError
+from memory.store import Profile, data_folder, list_adapters, open_store
+
+if TYPE_CHECKING:
+    from tuning.bases import Base, LoadedBase
+    from tuning.sides import Speaker
+
+PATIENCE_SECONDS = 120.0
+
+Key = tuple[str, int, int | None]  # data folder, profile, adapter
+
+
+class Speakers:
+    """The loaded base and the speaker of the profile that spoke last."""
+
+    def __init__(self) -> None:
+        # A plain lock, not a reentrant one: a generator that holds it may be resumed and closed in different threads.
+        self._lock = threading.Lock()
+        self._meant: Base | None = None
+        self._loaded: LoadedBase | None = None
+        self._speaker: Speaker | None = None
+        self._key: Key | None = None
+
+    @contextmanager
+    def speaking(self, profile: Profile) -> Iterator["Speaker"]:
+        """The profile's speaker with its current adapter; nobody else's answer is written meanwhile."""
+        if not self._lock.acquire(timeout=PATIENCE_SECONDS):
+            raise PageError(say.MODEL_BUSY)
+        try:
+            yield self._find(profile)
+        finally:
+            self._lock.release()
+
+    def release(self) -> None:
+        """Gives the memory back before a child process needs it, unless an answer is being written."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._forget_speaker()
+                self._loaded = self._meant = None
+            finally:
+                self._lock.release()
+
+    def _find(self, profile: Profile) -> "Speaker":
+        from tuning.bases import load_base, resolve_base
+        from tuning.sides import open_speaker
+
+        db = open_store()
+        try:
+            current = next((adapter for adapter in list_adapters(db, profile.id) if adapter.current), None)
+            base = resolve_base(current.base_id if current else None)
+            key = (str(data_folder()), profile.id, current.id if current else None)
+            if self._speaker is not None and key == self._key and base == self._meant:
+                db.close()
+                return self._speaker
+            self._forget_speaker()
+            if self._loaded is None or base != self._meant:
+                self._loaded = None  # before the next one is loaded: two may not fit
+                self._loaded, self._meant = load_base(base), base
+            self._speaker, self._key = open_speaker(db, profile, loaded=self._loaded, base_id=base.id), key
+            return self._speaker
+        except BaseException:
+            # The base may be left with half an adapter on it: load it anew next time.
+            self._loaded = self._meant = None
+            db.close()
+            raise
+
+    def _forget_speaker(self) -> None:
+        """Takes the last profile's adapter off the base and closes its connection."""
+        speaker, self._speaker, self._key = self._speaker, None, None
+        if speaker is None:
+            return
+        if speaker.model is not None:
+            from tuning.adapters import detach
+
+            detach(speaker.model)
+        speaker.db.close()
+
+
+SPEAKERS = Speakers()

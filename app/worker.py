@@ -1,0 +1,176 @@
+"""Long work as child processes: the command a person would type comes in, a process that outlives the page comes out.
+
+Its state is read from the store (a run, a report). A small record of the process beside its log covers the seconds before the
+child has written there, and a child that dies before it can.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+
+from app import sentences as say
+from app.edge import PageError
+from memory.errors import RunInProgress
+from memory.store import Profile, active_run, data_folder, open_store
+
+ROOT = Path(__file__).resolve().parents[1]
+SAME_START_SECONDS = 2.0
+
+_starting = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One child process of a kind (inject, evaluate) for a profile: is it alive, when it began, where its log is."""
+
+    kind: str
+    alive: bool
+    started: float
+    log: Path
+
+    @property
+    def error(self) -> str | None:
+        """The sentence with which the command ended, if it ended with one (`--json` prints it as an object)."""
+        for line in reversed(_tail(self.log)):
+            if line.startswith('{"error"'):
+                try:
+                    return str(json.loads(line)["error"])
+                except ValueError:
+                    return None
+        return None
+
+    @property
+    def last_line(self) -> str:
+        """The newest line of the log, which says how far the child is."""
+        lines = [line for line in _tail(self.log) if line.strip()]
+        return lines[-1].strip() if lines else ""
+
+
+def start_inject(
+    profile: Profile, budget: str, base: str, minutes: float | None = None, trials: int | None = None
+) -> Job:
+    """Starts an injection of a profile; raises RunInProgress if one is alive or just starting."""
+    options = [f"--budget={budget}", f"--base={base}"]
+    # For tests and impatient people; the dial stays the only control on the screen.
+    minutes = minutes or _number("KEEPSAKE_MINUTES")
+    trials = trials or int(_number("KEEPSAKE_TRIALS") or 0) or None
+    options += [f"--minutes={minutes}"] if minutes else []
+    options += [f"--trials={trials}"] if trials else []
+    return _start("inject", profile, options, hub=is_hub_name(base))
+
+
+def start_evaluate(profile: Profile, questions: Path | None = None) -> Job:
+    """Starts a measurement with a file of questions or the profile's own; raises RunInProgress if one is alive."""
+    return _start("evaluate", profile, [f"--questions={questions}"] if questions else [], hub=False)
+
+
+def find_job(kind: str, profile: Profile) -> Job | None:
+    """The newest child process of a kind for a profile, alive or ended, or None."""
+    record, log = _paths(kind, profile)
+    try:
+        said = json.loads(record.read_text(encoding="utf-8"))
+        return Job(kind, _alive(said["pid"], said["started"]), float(said["started"]), log)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def is_hub_name(base: str) -> bool:
+    """Whether a base id names a model of the hub (as in tuning/bases.py: owner/name, and no folder of that name)."""
+    return base.count("/") == 1 and not base.startswith((".", "/", "~")) and not Path(base).is_dir()
+
+
+def _start(kind: str, profile: Profile, options: Sequence[str], hub: bool) -> Job:
+    with _starting:
+        _refuse_second(kind, profile)
+        record, log = _paths(kind, profile)
+        command = [sys.executable, "-u", "-m", "tuning", kind, f"--profile={profile.name}", *options, "--json"]
+        # Made readable by the owner only: the log names what was studied.
+        with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+            child = subprocess.Popen(
+                command, cwd=ROOT, env=_environment(hub), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                start_new_session=True,
+            )  # fmt: skip
+        started = psutil.Process(child.pid).create_time()
+        with open(os.open(record, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out_record:
+            json.dump({"pid": child.pid, "started": started}, out_record)
+    threading.Thread(target=child.wait, daemon=True).start()  # reaps it, so that it is not left as a zombie
+    return Job(kind, True, started, log)
+
+
+def _refuse_second(kind: str, profile: Profile) -> None:
+    """Two heavy processes of one profile would slow each other down and a second injection is refused by the store anyway."""
+    db = open_store()
+    try:
+        run = active_run(db, profile.id)
+    finally:
+        db.close()
+    if run is not None and kind == "evaluate":
+        raise RunInProgress(say.INJECTING_NOW)
+    if run is not None:
+        raise RunInProgress(say.BUSY_RUN.format(run=run.id, done=run.progress))
+    for other, sentence in (("inject", say.BUSY_STARTING), ("evaluate", say.ALREADY_MEASURING)):
+        job = find_job(other, profile)
+        if job and job.alive:
+            raise RunInProgress(sentence)
+
+
+def stop_starting(profile: Profile) -> bool:
+    """Ends an injection that has not yet a run in the store to be cancelled; True if there was one."""
+    record, _ = _paths("inject", profile)
+    try:
+        said = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    if not _alive(said["pid"], said["started"]):
+        return False
+    psutil.Process(said["pid"]).terminate()
+    record.unlink(missing_ok=True)  # what was cancelled so early leaves nothing to tell
+    return True
+
+
+def _environment(hub: bool) -> dict[str, str]:
+    environment = dict(os.environ)
+    # Only the page's own default is lifted, and only for a hub model that the person chose.
+    if hub and environment.get("KEEPSAKE_HUB_ON_REQUEST"):
+        environment.pop("HF_HUB_OFFLINE", None)
+    return environment
+
+
+def _paths(kind: str, profile: Profile) -> tuple[Path, Path]:
+    folder = data_folder() / "jobs"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / f"{kind}-{profile.id}.json", folder / f"{kind}-{profile.id}.log"
+
+
+def _alive(pid: int, started: float) -> bool:
+    """Whether the process with this number is the one that was started then."""
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - started) < SAME_START_SECONDS
+    except psutil.Error:
+        return False
+
+
+def _tail(log: Path, size: int = 8192) -> list[str]:
+    try:
+        with log.open("rb") as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, stream.tell() - size))
+            return stream.read().decode("utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def _number(name: str) -> float | None:
+    given = os.environ.get(name)
+    try:
+        return float(given) if given else None
+    except ValueError as error:
+        raise PageError(f"{name} must be a number, not {given!r}.") from error

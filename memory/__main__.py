@@ -1,0 +1,198 @@
+"""The command line of the store: `python -m memory COMMAND --help`; results on stdout, everything else on stderr.
+
+Exit status: 0 done, 1 an error explained in one sentence, 2 wrong usage.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from memory import listing
+from memory.demo import import_demo
+from memory.errors import BadForm, KeepsakeError
+from memory.importing import import_files
+from memory.profile_facts import save_profile_form, tidy_field
+from memory.retrieval import search
+from memory.store import (
+    count_rows,
+    data_folder,
+    ensure_profile,
+    forget_all,
+    forget_fact,
+    forget_message,
+    list_facts,
+    list_messages,
+    list_profiles,
+    load_profile,
+    open_store,
+)
+
+LOG_NAME = "keepsake.log"
+
+Command = Callable[[Database, argparse.Namespace], Any]
+
+
+def run_import(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    return import_files(db, args.profile, args.files, args.me)
+
+
+def run_messages(db: Database, args: argparse.Namespace) -> list[dict[str, Any]]:
+    return [asdict(message) for message in list_messages(db, load_profile(db, args.profile).id)]
+
+
+def run_facts(db: Database, args: argparse.Namespace) -> list[dict[str, Any]]:
+    return [asdict(fact) for fact in list_facts(db, load_profile(db, args.profile).id, active_only=False)]
+
+
+def run_search(db: Database, args: argparse.Namespace) -> list[dict[str, Any]]:
+    hits = search(db, load_profile(db, args.profile).id, " ".join(args.query), args.k, dense=not args.words_only)
+    return [{**asdict(hit), "timestamp": hit.said_at} for hit in hits]
+
+
+def run_profiles(db: Database, _: argparse.Namespace) -> list[dict[str, Any]]:
+    return [{**asdict(profile), **count_rows(db, profile.id)} for profile in list_profiles(db)]
+
+
+def run_forget(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    profile = load_profile(db, args.profile)
+    if args.fact is not None:
+        return {"forgotten": forget_fact(db, profile.id, args.fact)}
+    if args.message is not None:
+        return {"forgotten": forget_message(db, profile.id, args.message)}
+    return {"forgotten": forget_all(db, profile.id)}
+
+
+def run_profile(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    changes = dict(_field_and_value(item) for item in args.set)
+    if not changes and args.about is None:
+        return asdict(load_profile(db, args.profile))
+    about = None if args.about is None else _about_text(args.about)
+    profile = ensure_profile(db, args.profile)
+    form = {**profile.form, **changes}
+    return asdict(save_profile_form(db, profile, form, profile.about if about is None else about))
+
+
+def run_demo(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    profile = import_demo(db, args.profile)
+    return {**asdict(profile), **count_rows(db, profile.id)}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    parser = argparse.ArgumentParser(prog="python -m memory", description="Import, list, search and forget.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, run: Command, show: Callable[[Any], str], text: str, profile: str | None = None) -> Any:
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--json", action="store_true", help="print JSON")
+        if profile != "none":
+            command.add_argument("--profile", required=profile is None, default=profile, metavar="NAME")
+        command.set_defaults(run=run, show=show)
+        return command
+
+    command = add("import", run_import, listing.show_import, "import chat exports into a profile (created if new)")
+    command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="WhatsApp, ChatGPT, JSON lines or CSV")
+    command.add_argument("--me", metavar="SENDER", help="which sender is the person (default: guessed and reported)")
+    add("messages", run_messages, listing.show_messages, "list a profile's messages in time order")
+    add("facts", run_facts, listing.show_facts, "list a profile's facts")
+    command = add("search", run_search, listing.show_hits, "find the person's facts and messages for a question")
+    command.add_argument("query", nargs="+", metavar="QUERY")
+    command.add_argument("--k", type=_count, default=8, metavar="N", help="how many hits (default: 8)")
+    command.add_argument("--words-only", action="store_true", help="without sentence vectors")
+    add("profiles", run_profiles, listing.show_profiles, "list the profiles", "none")
+    command = add(
+        "forget", run_forget, listing.show_forgotten, "delete a fact, a message or all of a profile, for good"
+    )
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("--fact", type=int, metavar="ID")
+    what.add_argument("--message", type=int, metavar="ID")
+    what.add_argument("--all", action="store_true", help="everything but the profile's name")
+    command = add("profile", run_profile, listing.show_profile, "show or change what a person typed about themselves")
+    command.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="an empty value removes it")
+    command.add_argument("--about", metavar="TEXT|@FILE", help="the free text, or the file that holds it")
+    add("demo", run_demo, listing.show_profile, "import the invented demo person", "demo")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit status."""
+    args = build_parser().parse_args(argv)
+    # The sentence model's own progress bars and warnings are noise beside a list of hits.
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    try:
+        db = open_store()
+        try:
+            result = args.run(db, args)
+        finally:
+            db.close()
+        print(json.dumps(result, ensure_ascii=False, indent=1) if args.json else args.show(result), flush=True)
+    except BrokenPipeError:
+        # The reader (head, less) has had enough; keeps Python from complaining when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        return _fail(args, "Stopped; nothing was left half done.", 130)
+    except KeepsakeError as error:
+        return _fail(args, str(error), 1)
+    except Exception as error:  # noqa: BLE001 - the edge: anything else is a bug, told in a sentence and logged
+        return _fail(args, f"Something unexpected went wrong ({type(error).__name__}){_save_trace()}.", 1)
+    return 0
+
+
+def _fail(args: argparse.Namespace, sentence: str, status: int) -> int:
+    if args.json:
+        print(json.dumps({"error": sentence}, ensure_ascii=False))
+    print(sentence, file=sys.stderr)
+    return status
+
+
+def _save_trace() -> str:
+    """Appends the traceback to the log in the data folder; returns where it is, for the end of the sentence."""
+    try:
+        path = data_folder() / LOG_NAME
+        with path.open("a", encoding="utf-8") as log:
+            log.write(traceback.format_exc() + "\n")
+    except (OSError, KeepsakeError):
+        return ": the log could not be written either"
+    return f"; the details are in {path}"
+
+
+def _field_and_value(item: str) -> tuple[str, str]:
+    field, equals, value = item.partition("=")
+    if not equals:
+        raise BadForm(f'"{item}" is not of the form FIELD=VALUE: write for instance --set city=Lisbon.')
+    return tidy_field(field), value
+
+
+def _about_text(given: str) -> str:
+    if not given.startswith("@"):
+        return given
+    try:
+        return Path(given[1:]).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise BadForm(
+            f"The file {given[1:]} cannot be read as UTF-8 text ({error}): check its name and encoding."
+        ) from error
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

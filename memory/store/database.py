@@ -1,0 +1,206 @@
+"""Opens the store: a folder comes in, a sqlite_utils.Database with every migration applied comes out.
+
+One connection may be shared by threads: a lock per connection keeps one thread's transaction whole.
+"""
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import platformdirs
+from sqlite_utils import Database
+
+from memory.errors import KeepsakeError, StoreBusy, StoreDamaged, StoreFull, StoreUnwritable
+from memory.store.migrations import MIGRATIONS
+
+FILE_NAME = "keepsake.db"
+BUSY_SECONDS = 10.0
+
+_locks: "WeakKeyDictionary[Database, threading.RLock]" = WeakKeyDictionary()
+
+
+def data_folder() -> Path:
+    """The folder of all of Keepsake's data (KEEPSAKE_HOME, else the system's place), created for its owner only.
+
+    Raises StoreUnwritable.
+    """
+    chosen = os.environ.get("KEEPSAKE_HOME")
+    folder = Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("keepsake", appauthor=False))
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error.strerror or str(error)) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _unwritable(folder, "no permission to write")
+    return folder
+
+
+def open_store(home: Path | None = None) -> Database:
+    """The store in `home` (default: data_folder()), brought up to date; raises a KeepsakeError if it cannot be used."""
+    if home is None:
+        home = data_folder()
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = home / FILE_NAME
+        # The file holds private messages: created readable by its owner only, whatever the umask is.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise _unwritable(home, error.strerror or str(error)) from error
+    with _explained(path):
+        db = _connect(path)
+        _migrate(db, path)
+        purge_if_due(db)
+        return db
+
+
+def _connect(path: Path) -> Database:
+    db = Database(sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False))
+    db.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+    db.enable_wal()
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute("PRAGMA foreign_keys = ON")
+    # Deleted rows are overwritten with zeros at once, not only at the next VACUUM.
+    db.execute("PRAGMA secure_delete = ON")
+    return db
+
+
+def _migrate(db: Database, path: Path) -> None:
+    known = {migration.name for migration in MIGRATIONS._migrations}
+    newer = [applied.name for applied in MIGRATIONS.applied(db) if applied.name not in known]
+    if newer:
+        raise StoreDamaged(f"{path} was written by a newer Keepsake ({newer[0]}): update Keepsake to open it.")
+    if MIGRATIONS.pending(db):
+        # Two processes may open a new store at once: the second waits here and then finds nothing pending.
+        with transaction(db):
+            MIGRATIONS.apply(db)
+
+
+@contextmanager
+def transaction(db: Database) -> Iterator[Database]:
+    """All or nothing: BEGIN IMMEDIATE .. COMMIT, or ROLLBACK on any error; a nested one joins the outer one.
+
+    Raises StoreFull, StoreBusy, StoreUnwritable or StoreDamaged in place of SQLite's own words for those.
+    """
+    with _lock(db), _explained(db):
+        if db.conn.in_transaction:
+            yield db
+            return
+        db.conn.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+            db.conn.execute("COMMIT")
+        except BaseException:
+            db.rollback()
+            raise
+
+
+def fetch(db: Database, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
+    """The rows of a SELECT as dictionaries."""
+    with _lock(db), _explained(db):
+        cursor = db.execute(sql, parameters)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def fetch_one(db: Database, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> dict[str, Any] | None:
+    """The first row of a SELECT, or None."""
+    rows = fetch(db, sql, parameters)
+    return rows[0] if rows else None
+
+
+def purge(db: Database) -> bool:
+    """Removes every trace of deleted rows from the file; False if another process was in the way (tried again on opening).
+
+    A deleted row's words live on in the full-text index (until it is rebuilt), in free pages (until VACUUM) and in the
+    write-ahead log (until it is truncated).
+    """
+    with _lock(db):
+        try:
+            for table in ("messages_fts", "facts_fts"):
+                db.execute(f"INSERT INTO {table}({table}) VALUES ('rebuild')")
+            db.execute("VACUUM")
+            busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            if not busy:
+                db.execute("DELETE FROM purges_due")
+                return True
+        except sqlite3.OperationalError:
+            # Locked by a run, or too little room for VACUUM's copy: what was deleted stays deleted, and the note in
+            # purges_due makes the next opening try again.
+            pass
+        return False
+
+
+def request_purge(db: Database) -> None:
+    """Notes, inside the transaction that deletes, that the file must be purged: a crash before the purge cannot lose it."""
+    db.execute("INSERT INTO purges_due (requested) VALUES (?)", [now()])
+
+
+def purge_if_due(db: Database) -> None:
+    """Carries out a purge that an earlier process could not finish."""
+    if fetch_one(db, "SELECT 1 FROM purges_due"):
+        purge(db)
+
+
+def now() -> str:
+    """The present time in UTC, ISO 8601 to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def to_json(value: object) -> str:
+    """JSON text as the store keeps it (readable, not escaped to ASCII)."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy or torch as Python's own, a path as text."""
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def _lock(db: Database) -> threading.RLock:
+    return _locks.setdefault(db, threading.RLock())
+
+
+def _path(db: Database) -> Path:
+    row = db.conn.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()
+    return Path(row[0] or ":memory:")
+
+
+def _unwritable(folder: Path, reason: str) -> StoreUnwritable:
+    return StoreUnwritable(
+        f"Keepsake cannot write to its data folder {folder} ({reason}): make it writable or set KEEPSAKE_HOME to another."
+    )
+
+
+@contextmanager
+def _explained(store: Database | Path) -> Iterator[None]:
+    """Turns what SQLite says about the file itself into a sentence; other database errors are bugs and pass."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        explained = _explain(store if isinstance(store, Path) else _path(store), str(error))
+        if explained is None:
+            raise
+        raise explained from error
+
+
+def _explain(path: Path, said: str) -> KeepsakeError | None:
+    if "disk is full" in said:
+        return StoreFull(f"The disk that holds {path} is full, so nothing was changed: free some space and try again.")
+    if "readonly" in said or "unable to open" in said:
+        return _unwritable(path.parent, said)
+    if "locked" in said:
+        return StoreBusy(
+            f"Another process has been using {path} for over {BUSY_SECONDS:.0f} seconds: try again shortly."
+        )
+    if "malformed" in said or "not a database" in said or "disk I/O" in said:
+        return StoreDamaged(
+            f"{path} cannot be read as a Keepsake store ({said}): move it away or restore a copy of it."
+        )
+    return None

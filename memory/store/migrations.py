@@ -1,0 +1,229 @@
+"""The schema, as ordered steps: a database comes in, the same database with the missing steps applied comes out.
+
+A step that has been released is never edited; a change of the schema is a new function at the end.
+"""
+
+from sqlite_utils import Database, Migrations
+
+MIGRATIONS = Migrations("keepsake")
+
+
+@MIGRATIONS()
+def m001_profiles(db: Database) -> None:
+    """A person, and a note that deleted rows still have to be purged from the file."""
+    db.executescript("""
+        CREATE TABLE profiles (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            me TEXT,
+            form TEXT NOT NULL DEFAULT '{}',
+            about TEXT NOT NULL DEFAULT '',
+            salt BLOB NOT NULL,
+            created TEXT NOT NULL
+        );
+        CREATE TABLE purges_due (id INTEGER PRIMARY KEY, requested TEXT NOT NULL);
+    """)
+
+
+@MIGRATIONS()
+def m002_messages(db: Database) -> None:
+    """What was said, and hashes of what was said and must not come back."""
+    db.executescript("""
+        CREATE TABLE messages (
+            id INTEGER PRIMARY KEY,
+            profile_id INTEGER NOT NULL REFERENCES profiles(id) ON DELETE CASCADE,
+            content_key TEXT NOT NULL,
+            conversation TEXT NOT NULL,
+            sender TEXT NOT NULL,
+            me INTEGER NOT NULL,
+            role TEXT NOT NULL,
+            timestamp TEXT,
+            text TEXT NOT NULL,
+            excluded INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (profile_id, content_key)
+        );
+        CREATE INDEX messages_in_order ON messages (profile_id, timestamp, id);
+        CREATE INDEX messages_of_conversation ON messages (profile_id, conversation);
+        CREATE TABLE forgotten (
+            profile_id INTEGER NOT NULL REFERENCES profiles(id) ON DELETE CASCADE,
+            kind TEXT NOT NULL CHECK (kind IN ('message', 'fact')),
+            hash TEXT NOT NULL,
+            PRIMARY KEY (profile_id, kind, hash)
+        );
+        CREATE TABLE studied (
+            message_id INTEGER NOT NULL REFERENCES messages(id) ON DELETE CASCADE,
+            studier TEXT NOT NULL,
+            PRIMARY KEY (message_id, studier)
+        );
+    """)
+    db.table("messages").enable_fts(["text"], tokenize="porter", create_triggers=True)
+
+
+@MIGRATIONS()
+def m003_facts(db: Database) -> None:
+    """What is known about the person, and every message that says so."""
+    db.executescript("""
+        CREATE TABLE facts (
+            id INTEGER PRIMARY KEY,
+            profile_id INTEGER NOT NULL REFERENCES profiles(id) ON DELETE CASCADE,
+            text TEXT NOT NULL,
+            normal TEXT NOT NULL,
+            message_id INTEGER REFERENCES messages(id) ON DELETE SET NULL,
+            source TEXT NOT NULL CHECK (source IN ('study', 'profile', 'user')),
+            status TEXT NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'superseded', 'excluded')),
+            superseded_by INTEGER REFERENCES facts(id) ON DELETE SET NULL,
+            said_at TEXT,
+            created TEXT NOT NULL,
+            UNIQUE (profile_id, normal)
+        );
+        CREATE INDEX facts_of_message ON facts (message_id);
+        CREATE INDEX facts_superseded_by ON facts (superseded_by);
+        CREATE TABLE fact_messages (
+            fact_id INTEGER NOT NULL REFERENCES facts(id) ON DELETE CASCADE,
+            message_id INTEGER NOT NULL REFERENCES messages(id) ON DELETE CASCADE,
+            PRIMARY KEY (fact_id, message_id)
+        );
+        CREATE INDEX fact_messages_by_message ON fact_messages (message_id);
+    """)
+    db.table("facts").enable_fts(["text"], tokenize="porter", create_triggers=True)
+
+
+@MIGRATIONS()
+def m004_embeddings(db: Database) -> None:
+    """A vector for a message or a fact; triggers drop it with its owner, and when the owner's text changes.
+
+    A message's vector also holds an echo of the message before it, so it goes as well when that one is forgotten.
+    """
+    db.executescript("""
+        CREATE TABLE embeddings (
+            kind TEXT NOT NULL CHECK (kind IN ('message', 'fact')),
+            owner_id INTEGER NOT NULL,
+            model TEXT NOT NULL,
+            vector BLOB NOT NULL,
+            PRIMARY KEY (kind, owner_id, model)
+        );
+    """)
+    for kind, table in (("message", "messages"), ("fact", "facts")):
+        for event, name in (("DELETE", "gone"), ("UPDATE OF text", "changed")):
+            db.executescript(f"""
+                CREATE TRIGGER {kind}_embedding_{name} AFTER {event} ON {table} BEGIN
+                    DELETE FROM embeddings WHERE kind = '{kind}' AND owner_id = old.id;
+                END;
+            """)
+    for event, name in (("DELETE", "gone"), ("UPDATE OF excluded", "excluded")):
+        db.executescript(f"""
+            CREATE TRIGGER next_embedding_{name} AFTER {event} ON messages BEGIN
+                DELETE FROM embeddings WHERE kind = 'message' AND owner_id = (
+                    SELECT min(id) FROM messages WHERE profile_id = old.profile_id
+                    AND conversation = old.conversation AND id > old.id);
+            END;
+        """)
+
+
+@MIGRATIONS()
+def m005_runs(db: Database) -> None:
+    """Long work of a process of its own, its trials and the examples it trained on."""
+    db.executescript("""
+        CREATE TABLE runs (
+            id INTEGER PRIMARY KEY,
+            profile_id INTEGER NOT NULL REFERENCES profiles(id) ON DELETE CASCADE,
+            kind TEXT NOT NULL,
+            state TEXT NOT NULL
+                CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled', 'interrupted')),
+            stage TEXT NOT NULL DEFAULT '',
+            progress REAL NOT NULL DEFAULT 0,
+            loss REAL,
+            detail TEXT NOT NULL DEFAULT '',
+            settings TEXT NOT NULL DEFAULT '{}',
+            pid INTEGER,
+            pid_started REAL,
+            heartbeat TEXT,
+            started TEXT NOT NULL,
+            finished TEXT,
+            error TEXT,
+            result TEXT NOT NULL DEFAULT '{}',
+            cancel_requested INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE UNIQUE INDEX one_live_run ON runs (profile_id) WHERE state IN ('queued', 'running');
+        CREATE INDEX runs_of_profile ON runs (profile_id, id);
+        CREATE TABLE trials (
+            run_id INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            params TEXT NOT NULL,
+            "values" TEXT NOT NULL,
+            state TEXT NOT NULL,
+            seconds REAL,
+            parameters INTEGER,
+            PRIMARY KEY (run_id, number)
+        );
+        CREATE TABLE examples (
+            id INTEGER PRIMARY KEY,
+            run_id INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
+            fact_id INTEGER REFERENCES facts(id) ON DELETE CASCADE,
+            data TEXT NOT NULL
+        );
+        CREATE INDEX examples_of_run ON examples (run_id);
+        CREATE INDEX examples_of_fact ON examples (fact_id);
+    """)
+
+
+@MIGRATIONS()
+def m006_adapters(db: Database) -> None:
+    """Trained weights and the facts that went into them."""
+    db.executescript("""
+        CREATE TABLE adapters (
+            id INTEGER PRIMARY KEY,
+            profile_id INTEGER NOT NULL REFERENCES profiles(id) ON DELETE CASCADE,
+            run_id INTEGER REFERENCES runs(id) ON DELETE SET NULL,
+            is_current INTEGER NOT NULL,
+            peft_config TEXT NOT NULL,
+            base_id TEXT NOT NULL,
+            base_revision TEXT NOT NULL,
+            prompt_version TEXT NOT NULL,
+            metrics TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            created TEXT NOT NULL,
+            weights BLOB NOT NULL
+        );
+        CREATE UNIQUE INDEX one_current_adapter ON adapters (profile_id) WHERE is_current;
+        CREATE TABLE adapter_facts (
+            adapter_id INTEGER NOT NULL REFERENCES adapters(id) ON DELETE CASCADE,
+            fact_id INTEGER NOT NULL REFERENCES facts(id) ON DELETE CASCADE,
+            PRIMARY KEY (adapter_id, fact_id)
+        );
+        CREATE INDEX adapter_facts_by_fact ON adapter_facts (fact_id);
+    """)
+
+
+@MIGRATIONS()
+def m007_chats(db: Database) -> None:
+    """Questions with the answers of two sides, the votes on them, and reports."""
+    db.executescript("""
+        CREATE TABLE turns (
+            id INTEGER PRIMARY KEY,
+            profile_id INTEGER NOT NULL REFERENCES profiles(id) ON DELETE CASCADE,
+            chat_id TEXT NOT NULL,
+            question TEXT NOT NULL,
+            left_side TEXT NOT NULL,
+            right_side TEXT NOT NULL,
+            left_text TEXT NOT NULL,
+            right_text TEXT NOT NULL,
+            detail TEXT NOT NULL DEFAULT '{}',
+            created TEXT NOT NULL
+        );
+        CREATE INDEX turns_of_profile ON turns (profile_id, chat_id, id);
+        CREATE TABLE votes (
+            turn_id INTEGER PRIMARY KEY REFERENCES turns(id) ON DELETE CASCADE,
+            choice TEXT NOT NULL CHECK (choice IN ('left', 'right', 'tie', 'both_bad')),
+            created TEXT NOT NULL
+        );
+        CREATE TABLE reports (
+            id INTEGER PRIMARY KEY,
+            profile_id INTEGER NOT NULL REFERENCES profiles(id) ON DELETE CASCADE,
+            kind TEXT NOT NULL,
+            report TEXT NOT NULL,
+            created TEXT NOT NULL
+        );
+        CREATE INDEX reports_of_profile ON reports (profile_id, kind, id);
+    """)

@@ -1,0 +1,234 @@
+"""The room of runs: long work in a process of its own reports here, and the screen reads how far it is.
+
+A profile has at most one live run (a unique index says so). A run whose process is gone is marked interrupted whenever
+somebody looks; a process is known by its number and its start time, for numbers are used again.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+from sqlite_utils import Database
+
+from memory.errors import RunInProgress, UnknownRun
+from memory.store.database import fetch, fetch_one, now, to_json, transaction
+
+LIVE = ("queued", "running")
+ENDED = ("done", "failed", "cancelled", "interrupted")
+# Two readings of one process's start time may differ by the clock's correction, two processes by far more.
+SAME_START_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run; `progress` 0..1, `detail` one sentence, `result` what it left behind, times ISO 8601 in UTC."""
+
+    id: int
+    profile_id: int
+    kind: str
+    state: str
+    stage: str
+    progress: float
+    loss: float | None
+    detail: str
+    settings: dict[str, Any]
+    pid: int | None
+    heartbeat: str | None
+    started: str
+    finished: str | None
+    error: str | None
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration tried in a run: its parameters, what was measured, and what it cost."""
+
+    run_id: int
+    number: int
+    params: dict[str, Any]
+    values: dict[str, Any]
+    state: str
+    seconds: float | None
+    parameters: int | None
+
+
+def start_run(db: Database, profile_id: int, kind: str, settings: dict[str, Any]) -> int:
+    """A new queued run, owned by this process until another beats for it; raises RunInProgress if one is alive."""
+    with transaction(db):
+        mark_interrupted(db, profile_id)
+        try:
+            cursor = db.execute(
+                """INSERT INTO runs (profile_id, kind, state, settings, pid, pid_started, heartbeat, started)
+                   VALUES (?, ?, 'queued', ?, ?, ?, ?, ?)""",
+                [profile_id, kind, to_json(settings), os.getpid(), _process_start(os.getpid()), now(), now()],
+            )
+        except sqlite3.IntegrityError as error:
+            raise _in_progress(db, profile_id) from error
+    return int(cursor.lastrowid or 0)
+
+
+def beat(db: Database, run_id: int, **fields: Any) -> None:
+    """Says that the run is alive and how far: any of state, stage, progress, loss, detail, settings, result, pid.
+
+    The process that beats owns the run from then on; a parent that has just started a child passes the child's `pid`.
+    Raises UnknownRun when the run was removed, so that the work stops.
+    """
+    pid = int(fields.pop("pid", os.getpid()))
+    allowed = {"state", "stage", "progress", "loss", "detail", "settings", "result"}
+    if unknown := set(fields) - allowed:
+        raise TypeError(f"beat() does not know {sorted(unknown)}")
+    values = {key: to_json(value) if key in ("settings", "result") else value for key, value in fields.items()}
+    values |= {"pid": pid, "pid_started": _process_start(pid), "heartbeat": now()}
+    _update(db, run_id, values)
+
+
+def finish_run(
+    db: Database, run_id: int, state: str, result: dict[str, Any] | None = None, error: str | None = None
+) -> None:
+    """Ends a run as done, failed, cancelled or interrupted; raises UnknownRun."""
+    if state not in ENDED:
+        raise ValueError(f"a run ends as one of {ENDED}, not {state!r}")
+    values: dict[str, Any] = {"state": state, "error": error, "finished": now(), "heartbeat": now()}
+    if result is not None:
+        values["result"] = to_json(result)
+    if state == "done":
+        values["progress"] = 1.0
+    _update(db, run_id, values)
+
+
+def request_cancel(db: Database, run_id: int) -> None:
+    """Asks the run's process to stop at its next step; does nothing to a run that has ended."""
+    with transaction(db):
+        db.execute("UPDATE runs SET cancel_requested = 1 WHERE id = ? AND state IN ('queued', 'running')", [run_id])
+
+
+def cancel_requested(db: Database, run_id: int) -> bool:
+    """Whether the run is asked to stop; a run that was removed is."""
+    row = fetch_one(db, "SELECT cancel_requested FROM runs WHERE id = ?", [run_id])
+    return row is None or bool(row["cancel_requested"])
+
+
+def load_run(db: Database, run_id: int) -> Run:
+    """The run of this number; raises UnknownRun."""
+    row = fetch_one(db, "SELECT * FROM runs WHERE id = ?", [run_id])
+    if row is None:
+        raise _unknown(run_id)
+    return _run(row)
+
+
+def latest_run(db: Database, profile_id: int) -> Run | None:
+    """The newest run of a profile in any state, or None; a dead one is marked interrupted first."""
+    mark_interrupted(db, profile_id)
+    row = fetch_one(db, "SELECT * FROM runs WHERE profile_id = ? ORDER BY id DESC LIMIT 1", [profile_id])
+    return _run(row) if row else None
+
+
+def active_run(db: Database, profile_id: int) -> Run | None:
+    """The run of a profile that is alive, or None; a dead one is marked interrupted first."""
+    mark_interrupted(db, profile_id)
+    row = fetch_one(db, "SELECT * FROM runs WHERE profile_id = ? AND state IN ('queued', 'running')", [profile_id])
+    return _run(row) if row else None
+
+
+def mark_interrupted(db: Database, profile_id: int) -> None:
+    """Ends the live run of a profile as interrupted if its process is gone."""
+    sql = "SELECT id, pid, pid_started FROM runs WHERE profile_id = ? AND state IN ('queued', 'running')"
+    for row in fetch(db, sql, [profile_id]):
+        if not _alive(row["pid"], row["pid_started"]):
+            reason = "Its process ended without finishing it: start it again."
+            with transaction(db):
+                # The same pid again in the condition: a child may have taken the run over since it was read.
+                db.execute(
+                    """UPDATE runs SET state = 'interrupted', finished = ?, error = ?
+                       WHERE id = ? AND pid IS ? AND state IN ('queued', 'running')""",
+                    [now(), reason, row["id"], row["pid"]],
+                )
+
+
+def save_trial(
+    db: Database, run_id: int, number: int, params: dict[str, Any], values: dict[str, Any], state: str,
+    seconds: float | None, parameters: int | None,
+) -> None:  # fmt: skip
+    """Stores a trial under its number, replacing what was there."""
+    with transaction(db):
+        db.execute(
+            "INSERT OR REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [run_id, number, to_json(params), to_json(values), state, seconds, parameters],
+        )
+
+
+def list_trials(db: Database, run_id: int) -> list[Trial]:
+    """The trials of a run in order of number."""
+    return [
+        Trial(run_id, row["number"], json.loads(row["params"]), json.loads(row["values"]), row["state"], row["seconds"],
+              row["parameters"])
+        for row in fetch(db, "SELECT * FROM trials WHERE run_id = ? ORDER BY number", [run_id])
+    ]  # fmt: skip
+
+
+def save_examples(db: Database, run_id: int, rows: Iterable[dict[str, Any]]) -> None:
+    """Stores training examples as they are given; `fact_id` (or a list `fact_ids`) says what to delete them with.
+
+    An example of a fact that was forgotten meanwhile is not stored.
+    """
+    with transaction(db):
+        known = {row["id"] for row in fetch(db, "SELECT id FROM facts")}
+        for row in rows:
+            facts = {fact for fact in [row.get("fact_id"), *(row.get("fact_ids") or [])] if fact is not None}
+            if facts <= known:
+                db.execute(
+                    "INSERT INTO examples (run_id, fact_id, data) VALUES (?, ?, ?)",
+                    [run_id, row.get("fact_id"), to_json(row)],
+                )
+
+
+def list_examples(db: Database, run_id: int) -> list[dict[str, Any]]:
+    """The examples of a run as they were saved, each with its `id`."""
+    rows = fetch(db, "SELECT id, data FROM examples WHERE run_id = ? ORDER BY id", [run_id])
+    return [{**json.loads(row["data"]), "id": row["id"]} for row in rows]
+
+
+def _update(db: Database, run_id: int, values: dict[str, Any]) -> None:
+    assignments = ", ".join(f"{name} = ?" for name in values)
+    with transaction(db):
+        if db.execute(f"UPDATE runs SET {assignments} WHERE id = ?", [*values.values(), run_id]).rowcount == 0:
+            raise _unknown(run_id)
+
+
+def _process_start(pid: int) -> float | None:
+    """When a process began, in seconds since 1970; None if it is gone (one that only waits for its parent is)."""
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.Error:
+        return None
+
+
+def _alive(pid: int | None, started: float | None) -> bool:
+    if pid is None or started is None:
+        return False
+    found = _process_start(pid)
+    return found is not None and abs(found - started) < SAME_START_SECONDS
+
+
+def _in_progress(db: Database, profile_id: int) -> RunInProgress:
+    row = fetch_one(db, "SELECT * FROM runs WHERE profile_id = ? AND state IN ('queued', 'running')", [profile_id])
+    what = f"run {row['id']} ({row['kind']}, {row['progress']:.0%} done)" if row else "another run"
+    return RunInProgress(f"This profile is busy with {what}: wait for it to finish or cancel it first.")
+
+
+def _unknown(run_id: int) -> UnknownRun:
+    return UnknownRun(f"There is no run number {run_id}: its profile may have been forgotten meanwhile.")
+
+
+def _run(row: dict[str, Any]) -> Run:
+    return Run(
+        row["id"], row["profile_id"], row["kind"], row["state"], row["stage"], row["progress"], row["loss"],
+        row["detail"], json.loads(row["settings"]), row["pid"], row["heartbeat"], row["started"], row["finished"],
+        row["error"], json.loads(row["result"]),
+    )  # fmt: skip

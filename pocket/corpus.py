@@ -1,0 +1,292 @@
+"""The training corpus of pocket: generated conversations about invented people, in the product's own prompts, and real dialogue.
+
+    python -m pocket.corpus --show 20        # look at it
+
+In: phrase banks and a dialogue folder. Out: documents, lists of `Turn`; batch number i is made from (seed, i) alone, so training
+resumes at any step without replaying what came before.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from pocket.banks import load_lines, load_relations
+from pocket.dialogue import Conversation, load_dialogue, load_personas
+from pocket.items import Item, flip_person, load_free, make_free, make_item, make_persona
+from pocket.style import ACKS, CORRECTORS, casual, digress, question
+from tuning.prompts import NEVER_TOLD, render_questions, render_study, render_system
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message of a document; `weight` is its share in the loss (1 for what the assistant says)."""
+
+    role: str
+    text: str
+    weight: float
+
+
+Document = list[Turn]
+
+
+class Corpus:
+    """Everything loaded once; `document(rng)` draws one document of the mixture."""
+
+    def __init__(self, part: str = "train", data: Path = SHARED_DATA, mixture: dict[str, float] | None = None) -> None:
+        self.relations = load_relations(part)
+        self.topics: dict[str, list[int]] = {}
+        for index, relation in enumerate(self.relations):
+            self.topics.setdefault(relation.name.split(".")[0], []).append(index)
+        self.free = load_free(part)
+        self.chatter = load_lines(part, "chatter")
+        self.neutral = [(q.strip(), a.strip()) for q, _, a in (line.partition("=>") for line in load_lines(part, "neutral")) if a]
+        self.never = load_lines(part, "never")
+        self.dialogue: list[Conversation] = load_dialogue(data, held_out=part != "train")
+        self.personas = load_personas(data) if part == "train" else []
+        self.mixture = mixture or MIXTURE
+        self._makers: dict[str, Callable[[Random], Document]] = {
+            "notes": self.notes,
+            "conversation": self.conversation,
+            "study_facts": self.study_facts,
+            "study_questions": self.study_questions,
+            "dialogue": self.talk,
+            "bare": self.bare,
+        }
+
+    def document(self, rng: Random) -> Document:
+        """One document, its kind drawn from the mixture."""
+        kinds = [kind for kind in self.mixture if kind != "dialogue" or self.dialogue]
+        return self._makers[rng.choices(kinds, [self.mixture[kind] for kind in kinds])[0]](rng)
+
+    # --- facts -------------------------------------------------------------------------------------------------------------
+
+    def item(self, rng: Random) -> Item:
+        """A fact from a relation, a free-form message or a real persona sentence."""
+        draw = rng.random()
+        if self.free and draw < 0.3:
+            _, items = make_free(rng.choice(self.free), rng)
+            if items:
+                return rng.choice(items)
+        if self.personas and draw > 0.88:
+            item = make_persona(rng.choice(self.personas), rng)
+            if item:
+                return item
+        return make_item(rng.choice(self.relations), rng)
+
+    def items(self, rng: Random, count: int) -> list[Item]:
+        """Facts that do not contradict each other; some are near one another (another sister, another day)."""
+        chosen: dict[str, Item] = {}
+        while len(chosen) < count:
+            item = self.item(rng)
+            if "|" in item.key and rng.random() < 0.3:  # a neighbour: the same relation about somebody else
+                name = item.key.split("|")[0]
+                relation = next((relation for relation in self.relations if relation.name == name), None)
+                if relation:
+                    second = make_item(relation, rng)
+                    chosen.setdefault(second.key, second)
+            chosen.setdefault(item.key, item)
+        return list(chosen.values())[:count]
+
+    def unsaid(self, rng: Random, known: list[Item]) -> str:
+        """A question about something that none of the known facts answers, near to one of them where possible."""
+        names = {item.key.split("|")[0] for item in known}
+        keys = {item.key for item in known}
+        near = [ask for item in known for ask in item.nearby[:3] if sum(key.split("|")[0] == item.key.split("|")[0] for key in keys) == 1]
+        draw = rng.random()
+        if near and draw < 0.35:
+            return rng.choice(near)
+        if draw < 0.6 and known:
+            topic = rng.choice(known).key.split(".")[0]
+            others = [index for index in self.topics.get(topic, []) if self.relations[index].name not in names]
+            if others:
+                return rng.choice(make_item(self.relations[rng.choice(others)], rng).ask)
+        if draw > 0.85 and self.never:
+            return rng.choice(self.never)
+        for _ in range(8):
+            item = self.item(rng)
+            if item.key.split("|")[0] not in names:
+                return rng.choice(item.ask)
+        return rng.choice(self.never)
+
+    # --- kinds of document -------------------------------------------------------------------------------------------------
+
+    def notes(self, rng: Random) -> Document:
+        """Questions about remembered lines in the prompt: tidy facts, raw messages, corrections, distractors."""
+        span = rng.choices(((1, 3), (4, 8), (9, 16), (17, 30)), (25, 45, 20, 10))[0]
+        items = self.items(rng, rng.randint(*span))
+        raw_share = rng.choice((0.0, 0.4, 0.6, 1.0))
+        lines: list[tuple[float, str]] = []
+        current = []
+        for item in items:
+            if "|" in item.key and not item.key.startswith("persona") and rng.random() < 0.12:
+                newer = self.newer(item, rng)
+                if newer:
+                    place = rng.random() * 0.5
+                    lines += [(place, self.line(item, rng, raw_share)), (place + rng.random() * 0.5, self.corrected(newer, rng, raw_share))]
+                    current.append(newer)
+                    continue
+            current.append(item)
+            place = rng.random()
+            lines.append((place, self.line(item, rng, raw_share)))
+            if 0 < raw_share < 1 and rng.random() < 0.15:
+                lines.append((rng.random(), item.fact))
+        if raw_share and rng.random() < 0.3:
+            lines += [(rng.random(), rng.choice(self.chatter)) for _ in range(rng.randint(1, 3))]
+        notes = [text for _, text in sorted(lines)]
+        document = [Turn("system", render_system(notes), 0.0)]
+        for _ in range(rng.choice((1, 2, 3, 3, 4, 4, 5))):
+            document += self.exchange(rng, current)
+        return document
+
+    def newer(self, item: Item, rng: Random) -> Item | None:
+        """The same fact with another value."""
+        name, _, _ = item.key.partition("|")
+        relation = next((relation for relation in self.relations if relation.name == name), None)
+        if relation is None or any(f"{{{slot}}}" in line for slot in relation.slots if slot != "v" for line in relation.ask):
+            return None
+        newer = make_item(relation, rng)
+        return newer if newer.value != item.value and newer.key == item.key else None
+
+    def line(self, item: Item, rng: Random, raw_share: float) -> str:
+        """A remembered line: the message itself or the tidy fact."""
+        return digress(casual(item.said, rng), rng, 0.3) if rng.random() < raw_share else item.fact
+
+    def corrected(self, item: Item, rng: Random, raw_share: float) -> str:
+        """The line that replaces an earlier one."""
+        if rng.random() < max(raw_share, 0.3):
+            return f"{rng.choice(CORRECTORS)} {casual(item.said, rng)}" if rng.random() < 0.7 else casual(item.said, rng)
+        return item.fact
+
+    def exchange(self, rng: Random, items: list[Item], unsaid_share: float = 0.3) -> Document:
+        """A question and its answer, of one of the kinds that the product meets."""
+        if not items or rng.random() < unsaid_share:
+            return _pair(question(self.unsaid(rng, items), rng), NEVER_TOLD)
+        item = rng.choice(items)
+        draw = rng.random()
+        if item.rev and draw < 0.1:
+            return _pair(question(rng.choice(item.rev), rng), item.fact)
+        if item.yes and draw < 0.17:
+            return _pair(question(rng.choice(item.yes), rng), f"Yes, {_uncapital(item.fact)}")
+        if item.no and draw < 0.24:
+            return _pair(question(rng.choice(item.no), rng), f"No, {_uncapital(item.fact)}")
+        if item.use and draw < 0.32:
+            return _pair(*rng.choice(item.use))
+        if self.neutral and draw < 0.36:
+            return _pair(*rng.choice(self.neutral))
+        if draw < 0.4 and item.value:
+            return _pair(question(f"What did I tell you about {item.value}?", rng), item.fact)
+        return _pair(question(rng.choice(item.ask), rng), item.fact)
+
+    def conversation(self, rng: Random) -> Document:
+        """The person tells things as they talk, then asks for them."""
+        items = self.items(rng, rng.choice((1, 1, 2, 2, 3, 4)))
+        notes = [item.fact for item in self.items(rng, rng.randint(1, 4))] if rng.random() < 0.2 else []
+        document = [Turn("system", render_system(notes), 0.0)]
+        told: list[Item] = []
+        for item in items:
+            reply = rng.choice(ACKS) if rng.random() < 0.45 else f"{rng.choice(ACKS)} {item.fact}"
+            document += [Turn("user", digress(casual(item.said, rng), rng), 0.1), Turn("assistant", reply, 1.0)]
+            told.append(item)
+            newer = self.newer(item, rng) if rng.random() < 0.2 else None
+            if newer:
+                document += [Turn("user", f"{rng.choice(CORRECTORS)} {casual(newer.said, rng)}", 0.1)]
+                document += [Turn("assistant", f"{rng.choice(ACKS)} {newer.fact}", 1.0)]
+                told[-1] = newer
+            if self.neutral and rng.random() < 0.25:
+                document += _pair(*rng.choice(self.neutral))
+        for _ in range(rng.choice((1, 2, 2, 3))):
+            document += self.exchange(rng, told, 0.25)
+        return document
+
+    def study_facts(self, rng: Random) -> Document:
+        """Messages of the person and the facts in them, or nothing."""
+        document: Document = []
+        for _ in range(rng.choice((1, 1, 2, 3))):
+            message, facts = self._message(rng)
+            prompt = render_study(message)
+            document += [Turn("system", prompt[0]["content"], 0.0)] if not document else []
+            document += [Turn("user", prompt[1]["content"], 0.1), Turn("assistant", "\n".join(facts) or "nothing", 1.0)]
+        return document
+
+    def _message(self, rng: Random) -> tuple[str, list[str]]:
+        draw = rng.random()
+        if self.free and draw < 0.46:
+            message, items = make_free(rng.choice(self.free), rng)
+            return casual(message, rng), [item.fact for item in items]
+        if draw < 0.55:
+            return casual(rng.choice(self.chatter), rng), []
+        if draw < 0.61:
+            return question(rng.choice(self.item(rng).ask), rng), []
+        if draw < 0.65 and self.neutral:
+            return question(rng.choice(self.neutral)[0], rng), []
+        if draw < 0.69 and self.dialogue:
+            asked = [text for text in rng.choice(self.dialogue) if text.endswith("?") and " my " not in text and len(text.split()) < 20]
+            return (rng.choice(asked), []) if asked else (rng.choice(self.chatter), [])
+        if self.personas and draw < 0.77:
+            sentence = rng.choice(self.personas)
+            fact = flip_person(sentence)
+            return digress(casual(sentence, rng), rng), [fact if fact.endswith((".", "!")) else fact + "."]
+        items = [make_item(rng.choice(self.relations), rng) for _ in range(rng.choices((1, 2), (80, 20))[0])]
+        text = rng.choice((". ", "\n", ", and ")).join(item.said.rstrip(".") for item in items)
+        return digress(casual(text, rng), rng), [item.fact for item in items]
+
+    def study_questions(self, rng: Random) -> Document:
+        """A fact and questions that it answers."""
+        document: Document = []
+        for _ in range(rng.choice((1, 2, 2))):
+            item = self.item(rng)
+            asks = rng.sample(item.ask, min(len(item.ask), 6)) + rng.sample(item.rev, min(len(item.rev), 1))
+            rng.shuffle(asks)
+            prompt = render_questions(item.fact)
+            document += [Turn("system", prompt[0]["content"], 0.0)] if not document else []
+            document += [Turn("user", prompt[1]["content"], 0.1), Turn("assistant", "\n".join(asks), 1.0)]
+        return document
+
+    def talk(self, rng: Random) -> Document:
+        """A stretch of real dialogue; the assistant takes either side."""
+        conversation = rng.choice(self.dialogue)
+        start = rng.randrange(max(1, len(conversation) - 5))
+        document = [Turn("system", render_system(), 0.0)]
+        for index, text in enumerate(conversation[start : start + rng.randint(4, 10)]):
+            document.append(Turn("assistant" if index % 2 else "user", text, 1.0 if index % 2 else 0.5))
+        return document
+
+    def bare(self, rng: Random) -> Document:
+        """No remembered lines: small talk is answered, questions about the person are not."""
+        document = [Turn("system", render_system(), 0.0)]
+        for _ in range(rng.choice((1, 2, 3))):
+            document += _pair(*rng.choice(self.neutral)) if self.neutral and rng.random() < 0.6 else self.exchange(rng, [])
+        return document
+
+
+MIXTURE = {"notes": 0.40, "conversation": 0.12, "study_facts": 0.20, "study_questions": 0.10, "dialogue": 0.06, "bare": 0.12}
+
+
+def _pair(asked: str, answer: str) -> Document:
+    return [Turn("user", asked, 0.1), Turn("assistant", answer, 1.0)]
+
+
+def _uncapital(fact: str) -> str:
+    return fact[:1].lower() + fact[1:] if fact.startswith(("You ", "Your ", "The ", "You'")) else fact
+
+
+def main() -> None:
+    """Print documents of the mixture, as the model sees them."""
+    parser = argparse.ArgumentParser(prog="python -m pocket.corpus", description=main.__doc__)
+    parser.add_argument("--show", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kind", choices=list(MIXTURE))
+    options = parser.parse_args()
+    corpus = Corpus(mixture={options.kind: 1.0} if options.kind else None)
+    for number in range(options.show):
+        for turn in corpus.document(Random(f"{options.seed}:{number}")):
+            print(f"{turn.role:>9} {turn.weight:.1f} | {turn.text}".replace("\n", "\n              | "))
+        print()
+
+
+if __name__ == "__main__":
+    main()

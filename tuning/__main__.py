@@ -1,0 +1,188 @@
+"""The command line of tuning: `python -m tuning COMMAND --help`; results on stdout, progress on stderr.
+
+Commands: inject, ask, evaluate, demo, bases. Exit status as in `memory/edge.py`.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from memory.edge import run_command
+from memory.store import load_profile
+
+# The heavy modules (torch) are imported inside the commands, so that --help and wrong usage answer at once.
+
+
+def run_inject(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    from tuning.inject import inject
+
+    profile = load_profile(db, args.profile)
+    return inject(db, profile, args.budget, args.trials, args.minutes, args.base, args.precision, args.seed)
+
+
+def run_ask(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    from tuning.sides import open_speaker
+
+    speaker = open_speaker(db, load_profile(db, args.profile), args.base, args.precision)
+    answer = speaker.answer(args.side, [" ".join(args.question)])[0]
+    return {
+        "side": answer.side, "question": answer.question, "answer": answer.text, "notes": answer.notes,
+        "prompt_tokens": answer.prompt_tokens, "ms": round(answer.milliseconds, 1), "base": speaker.loaded.base.id, "adapter": speaker.adapter_id,
+    }  # fmt: skip
+
+
+def run_evaluate(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    from tuning.evaluate import evaluate, load_questions, own_questions
+    from tuning.sides import open_speaker
+
+    profile = load_profile(db, args.profile)
+    questions = load_questions(args.questions) if args.questions else own_questions(db, profile)
+    speaker = open_speaker(db, profile, args.base, args.precision)
+    report = evaluate(speaker, questions, args.sides, _say)
+    return report["sides"] if not args.answers else {"sides": report["sides"], "answers": report["answers"]}
+
+
+def run_demo(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    from memory.demo import demo_questions, import_demo
+    from tuning.bases import load_base, resolve_base
+    from tuning.evaluate import Question, evaluate
+    from tuning.inject import inject, peak_memory_mb
+    from tuning.sides import open_speaker
+
+    started = time.monotonic()
+    profile = import_demo(db, args.profile)
+    loaded = load_base(resolve_base(args.base), args.precision)
+    injected = inject(db, profile, args.budget, args.trials, args.minutes, seed=args.seed, loaded=loaded)
+    speaker = open_speaker(db, profile, loaded=loaded, base_id=loaded.base.id)
+    report = evaluate(speaker, [Question(row["question"], row["answer"], row["kind"]) for row in demo_questions()], progress=_say)
+    return {
+        "sides": report["sides"], "seconds": round(time.monotonic() - started, 1), "inject_seconds": injected["seconds"],
+        "peak_memory_mb": peak_memory_mb(), "facts": injected["facts"], "adapter": injected["adapter"], "best": injected["best"],
+        "questions": report["questions"], "precision": injected["precision"],
+    }  # fmt: skip
+
+
+def run_bases(_: Database, args: argparse.Namespace) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from tuning.bases import SUGGESTIONS, describe_machine
+
+    return {"machine": describe_machine(), "bases": [asdict(suggestion) for suggestion in SUGGESTIONS]}
+
+
+def show_inject(result: dict[str, Any]) -> str:
+    best = result["best"]
+    lines = [f"Adapter {result['adapter']} for {result['base']}: {result['facts']} facts in {result['seconds']:.0f} s, peak {result['peak_memory_mb']:.0f} MB."]
+    for trial in result["trials"]:
+        plan, values = trial["plan"], trial["values"]
+        said = f"recall {values['recall']:.0%}, invents {values['false_claims']:.0%}" if trial["state"] == "complete" else "stopped early"
+        lines.append(
+            f"  trial {trial['number']}: {plan['lora_count']} LoRA ({', '.join(plan['layer_sets'])}), rank {plan['rank']}, "
+            f"learning rate {plan['learning_rate']:.1e}, {trial['parameters']:,} parameters, {trial['seconds']:.0f} s: {said}"
+        )
+    lines.append(f"Chosen: trial {best['trial']}, on held-out phrasings recall {best['recall']:.0%}, invents {best['false_claims']:.0%}.")
+    dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(result["study"]["dropped"].items()) if count)
+    return "\n".join([*lines, f"Dropped in study: {dropped or 'nothing'}."])
+
+
+def show_ask(result: dict[str, Any]) -> str:
+    lines = [f"  read: {note}" for note in result["notes"]]
+    return "\n".join([*lines, result["answer"] or "(no answer)"])
+
+
+def show_evaluate(result: dict[str, Any]) -> str:
+    from tuning.evaluate import render_table
+
+    return render_table(result.get("sides", result))
+
+
+def show_demo(result: dict[str, Any]) -> str:
+    best = result["best"]
+    head = (
+        f"The demo person: {result['facts']} facts injected in {result['inject_seconds']:.0f} s ({result['precision']}, peak {result['peak_memory_mb']:.0f} MB), "
+        f"{best['lora_count']} LoRA of rank {best['rank']}; {result['questions']} questions, none of them trained on."
+    )
+    return f"{head}\n\n{show_evaluate(result)}"
+
+
+def show_bases(result: dict[str, Any]) -> str:
+    lines = [result["machine"]["why"], "", "pocket: embedded, offline, needs about 1 GiB"]
+    return "\n".join([*lines, *(f"{base['id']}: {base['parameters']}, {base['licence']}, needs about {base['memory']} GiB" for base in result["bases"])])
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    parser = argparse.ArgumentParser(prog="python -m tuning", description="Inject memories into a model, ask it, evaluate it.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, run: Any, show: Any, text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--json", action="store_true", help="print JSON")
+        command.set_defaults(run=run, show=show)
+        return command
+
+    def add_base(command: argparse.ArgumentParser) -> None:
+        command.add_argument("--base", metavar="ID", help="pocket (default), a folder, or owner/name@revision of a hub model")
+        command.add_argument("--precision", choices=("auto", "fp32", "bf16", "nf4"), default="auto")
+
+    def add_budget(command: argparse.ArgumentParser) -> None:
+        command.add_argument("--budget", choices=("quick", "normal", "thorough"), default="quick")
+        command.add_argument("--trials", type=_positive_int, metavar="N", help="trials of the study at most")
+        command.add_argument("--minutes", type=_positive, metavar="M", help="time budget; the trial that runs then is cut short")
+        command.add_argument("--seed", type=int, default=0)
+
+    command = add("inject", run_inject, show_inject, "turn a profile's messages into an adapter")
+    command.add_argument("--profile", required=True, metavar="NAME")
+    add_budget(command)
+    add_base(command)
+    command = add("ask", run_ask, show_ask, "ask one side a question")
+    command.add_argument("--profile", required=True, metavar="NAME")
+    command.add_argument("--side", required=True, choices=("base", "rag", "adapter", "hybrid"))
+    command.add_argument("question", nargs="+", metavar="QUESTION")
+    add_base(command)
+    command = add("evaluate", run_evaluate, show_evaluate, "score the sides on questions with known answers")
+    command.add_argument("--profile", required=True, metavar="NAME")
+    command.add_argument("--sides", type=_sides, metavar="SIDE[,SIDE]", help="default: all that can answer")
+    command.add_argument("--questions", type=Path, metavar="FILE.jsonl", help="default: the held-out questions of the last injection")
+    command.add_argument("--answers", action="store_true", help="with --json: also every answer")
+    add_base(command)
+    command = add("demo", run_demo, show_demo, "the whole job on the invented demo person")
+    command.add_argument("--profile", default="demo", metavar="NAME")
+    add_budget(command)
+    add_base(command)
+    add("bases", run_bases, show_bases, "which base models fit this machine")
+    return parser
+
+
+def _sides(text: str) -> list[str]:
+    sides = [side.strip() for side in text.split(",") if side.strip()]
+    wrong = [side for side in sides if side not in ("base", "rag", "adapter", "hybrid")]
+    if wrong or not sides:
+        raise argparse.ArgumentTypeError(f"{', '.join(wrong) or 'nothing'} is no side: use base, rag, adapter, hybrid")
+    return sides
+
+
+def _positive_int(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError("must be a positive number")
+    return value
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(build_parser()))

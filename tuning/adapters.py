@@ -1,0 +1,168 @@
+"""LoRA adapters around a frozen base: several at once, always active together; as bytes for the store and back.
+
+In: a `LoadedBase` and a `LoraPlan`. Out: a PEFT model whose LoRAs `lora0`, `lora1`, ... sum up in the layers they share.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load, save
+
+from memory.store import Adapter
+from tuning.bases import LoadedBase
+from tuning.errors import InactiveAdapter, NoAdapter
+from tuning.prompts import PROMPT_VERSION
+
+LAYER_SETS = ("all", "early", "middle", "late")
+
+
+@dataclass(frozen=True)
+class LoraPlan:
+    """MiLP's three axes and the learning rate: one layer set a LoRA (their number is the number of LoRAs), a common rank.
+
+    `alpha` is the LoRA scaling numerator (scale = alpha / rank, arXiv 2106.09685); `epochs` bounds the training.
+    """
+
+    layer_sets: tuple[str, ...] = ("all",)
+    rank: int = 8
+    learning_rate: float = 3e-3
+    alpha: int = 16
+    epochs: int = 10
+
+    @property
+    def lora_count(self) -> int:
+        """Number of LoRAs trained jointly."""
+        return len(self.layer_sets)
+
+    def describe(self, layers: int) -> dict[str, Any]:
+        """The plan with its layer numbers, as the command line and the page show it."""
+        chosen = [layer_numbers(name, layers) for name in self.layer_sets]
+        return {"lora_count": self.lora_count, "layers": chosen, "rank": self.rank, "learning_rate": self.learning_rate} | {
+            "layer_sets": list(self.layer_sets),
+            "alpha": self.alpha,
+            "epochs": self.epochs,
+        }
+
+
+def layer_numbers(name: str, layers: int) -> list[int]:
+    """Layers of a set: all of them, or the first, middle or last half (at least one)."""
+    half = max(1, layers // 2)
+    start = {"all": 0, "early": 0, "middle": (layers - half) // 2, "late": layers - half}[name]
+    return list(range(layers)) if name == "all" else list(range(start, start + half))
+
+
+def attach(loaded: LoadedBase, plan: LoraPlan, seed: int) -> PeftModel:
+    """Put fresh LoRAs of `plan` on the feed-forward layers, all trainable; their output starts at zero."""
+    torch.manual_seed(seed)
+    configs = {f"lora{index}": _lora_config(loaded, plan, name) for index, name in enumerate(plan.layer_sets)}
+    return _wrap(loaded, configs)
+
+
+def _lora_config(loaded: LoadedBase, plan: LoraPlan, layer_set: str) -> LoraConfig:
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=plan.rank,
+        lora_alpha=plan.alpha,
+        target_modules=loaded.targets,
+        layers_to_transform=layer_numbers(layer_set, loaded.layers),
+        base_model_name_or_path=loaded.base.id,
+        revision=loaded.base.revision,
+    )
+
+
+def _wrap(loaded: LoadedBase, configs: dict[str, LoraConfig]) -> PeftModel:
+    names = list(configs)
+    model = get_peft_model(loaded.model, configs[names[0]], adapter_name=names[0])
+    for name in names[1:]:
+        model.add_adapter(name, configs[name])
+    model.base_model.set_adapter(names)
+    for parameter_name, parameter in model.named_parameters():
+        parameter.requires_grad_("lora_" in parameter_name)
+    return model
+
+
+def detach(model: PeftModel) -> None:
+    """Take the LoRAs off again; the base is then bit for bit what it was."""
+    model.unload()
+
+
+@contextmanager
+def with_side(model: PeftModel | None, adapter: bool) -> Iterator[None]:
+    """Answer with the adapter or as the bare base, whatever was active before."""
+    if model is None or adapter:
+        yield
+        return
+    with model.disable_adapter():
+        yield
+
+
+def trainable_parameters(model: PeftModel) -> int:
+    """Number of LoRA parameters."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def to_bytes(model: PeftModel) -> tuple[bytes, dict[str, Any]]:
+    """Safetensors bytes of all LoRAs (keys prefixed with their name) and their PEFT configurations."""
+    tensors, configs = {}, {}
+    for name, config in model.peft_config.items():
+        state = get_peft_model_state_dict(model, adapter_name=name)
+        tensors.update({f"{name}/{key}": tensor.detach().cpu().contiguous() for key, tensor in state.items()})
+        configs[name] = json.loads(json.dumps(config.to_dict(), default=_jsonable))
+    return save(tensors), {"adapters": configs}
+
+
+def _jsonable(value: Any) -> Any:
+    return sorted(value) if isinstance(value, set) else getattr(value, "value", None) or asdict(value)
+
+
+def from_adapter(loaded: LoadedBase, adapter: Adapter) -> PeftModel:
+    """The model with a stored adapter; refuses one that belongs to another base, revision or prompt version."""
+    if (adapter.base_id, adapter.base_revision) != (loaded.base.id, loaded.base.revision):
+        raise NoAdapter(
+            f"Adapter {adapter.id} was trained on {adapter.base_id} ({adapter.base_revision}), the base loaded is {loaded.base.id} "
+            f"({loaded.base.revision}): inject again on this base."
+        )
+    if adapter.prompt_version != PROMPT_VERSION:
+        raise NoAdapter(f"Adapter {adapter.id} was trained with prompt version {adapter.prompt_version}: inject again.")
+    keys = ("r", "lora_alpha", "target_modules", "layers_to_transform", "task_type")
+    configs = {name: LoraConfig(**{key: saved[key] for key in keys}) for name, saved in adapter.peft_config["adapters"].items()}
+    model = _wrap(loaded, configs)
+    tensors = load(adapter.weights)
+    for name in configs:
+        own = {key.split("/", 1)[1]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}/")}
+        missing = set(get_peft_model_state_dict(model, adapter_name=name)) ^ set(own)
+        if missing:
+            raise NoAdapter(f"Adapter {adapter.id} does not fit its base ({len(missing)} tensors differ, such as {sorted(missing)[0]}).")
+        set_peft_model_state_dict(model, own, adapter_name=name)
+    model.eval()
+    return model
+
+
+@torch.no_grad()
+def prove_active(model: PeftModel, loaded: LoadedBase, probe: list[int]) -> dict[str, float]:
+    """Show that the adapter acts: every tensor finite and moved from its start, logits differ from the base's; else InactiveAdapter.
+
+    Returns the largest change of a logit on the probe (token ids) and the number of LoRA tensors.
+    """
+    count = 0
+    for name, parameter in model.named_parameters():
+        if "lora_" not in name:
+            continue
+        count += 1
+        if not torch.isfinite(parameter).all():
+            raise InactiveAdapter(f"The LoRA tensor {name} holds numbers that are not finite: try a lower learning rate.")
+        if "lora_B" in name and not parameter.any():
+            raise InactiveAdapter(f"The LoRA tensor {name} is still zero after training: it got no gradient.")
+    ids = torch.tensor([probe], device=loaded.model.device)
+    with_adapter = model(input_ids=ids).logits
+    with model.disable_adapter():
+        without = model(input_ids=ids).logits
+    change = float((with_adapter - without).abs().max())
+    if change == 0.0:
+        raise InactiveAdapter("The trained adapter does not change the model's answers: it is not attached to the layers that run.")
+    return {"max_logit_change": change, "tensors": float(count)}

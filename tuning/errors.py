@@ -1,0 +1,27 @@
+"""Errors of the tuning stage that a person reads; see `memory/errors.py` for the habit."""
+
+from memory.errors import KeepsakeError
+
+
+class UnknownBase(KeepsakeError):
+    """No base model has this id; the text says what is possible."""
+
+
+class NothingToLearn(KeepsakeError):
+    """The profile holds no fact to inject."""
+
+
+class NoAdapter(KeepsakeError):
+    """The profile has no adapter yet, or none for this base."""
+
+
+class InactiveAdapter(KeepsakeError):
+    """Training left the model unchanged; the text says how that was noticed."""
+
+
+class BadQuestions(KeepsakeError):
+    """A question file cannot be used; the text says which line and why."""
+
+
+class Cancelled(KeepsakeError):
+    """The run was asked to stop."""

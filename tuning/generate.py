@@ -1,0 +1,136 @@
+"""Answers of a model: a batch at once, or one token at a time for two panes in lockstep.
+
+In: chat messages. Out: text. Whether an adapter is active is the model's state; see `adapters.with_side`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tuning.bases import LoadedBase
+from tuning.prompts import ChatMessage
+
+BATCH = 48
+ANSWER_TOKENS = 48
+
+
+def encode_chat(loaded: LoadedBase, chat: Sequence[ChatMessage]) -> list[int]:
+    """Token ids of a chat up to where the assistant begins to answer; reasoning is switched off where a template knows it."""
+    text = loaded.tokenizer.apply_chat_template(list(chat), tokenize=False, add_generation_prompt=True, enable_thinking=False)
+    ids = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids[-context_limit(loaded) :]
+
+
+def context_limit(loaded: LoadedBase) -> int:
+    """Prompt tokens that leave room for an answer."""
+    return int(getattr(loaded.model.config, "max_position_embeddings", 2048)) - 2 * ANSWER_TOKENS
+
+
+def generate(
+    loaded: LoadedBase,
+    chats: Sequence[Sequence[ChatMessage]],
+    max_new_tokens: int = ANSWER_TOKENS,
+    temperature: float = 0.0,
+    seed: int = 0,
+    on_batch: Callable[[float], None] | None = None,
+) -> list[str]:
+    """One reply a chat, greedy unless `temperature` > 0; `on_batch` hears the share done and may raise to stop."""
+    prompts = [encode_chat(loaded, chat) for chat in chats]
+    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+    replies = [""] * len(prompts)
+    torch.manual_seed(seed)
+    for start in range(0, len(order), BATCH):
+        chosen = order[start : start + BATCH]
+        outputs = _generate_batch(loaded, [prompts[index] for index in chosen], max_new_tokens, temperature)
+        for index, output in zip(chosen, outputs):
+            replies[index] = loaded.tokenizer.decode(output, skip_special_tokens=True).strip()
+        if on_batch:
+            on_batch((start + len(chosen)) / len(order))
+    return replies
+
+
+@torch.no_grad()
+def _generate_batch(loaded: LoadedBase, prompts: list[list[int]], max_new_tokens: int, temperature: float) -> list[list[int]]:
+    """Continuations of left-padded prompts with a key-value cache; a row stops at its end token."""
+    pad, ends = pad_token(loaded), end_tokens(loaded)
+    longest = max(len(prompt) for prompt in prompts)
+    ids = torch.full((len(prompts), longest), pad, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, prompt in enumerate(prompts):
+        ids[row, longest - len(prompt) :] = torch.tensor(prompt)
+        mask[row, longest - len(prompt) :] = 1
+    device = loaded.model.device
+    ids, mask = ids.to(device), mask.to(device)
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    outputs: list[list[int]] = [[] for _ in prompts]
+    running = torch.ones(len(prompts), dtype=torch.bool, device=device)
+    cache: Any = None
+    for _ in range(max_new_tokens):
+        result = loaded.model(
+            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
+        )
+        cache = result.past_key_values
+        token = pick(result.logits[:, -1], temperature)
+        running &= ~torch.isin(token, ends.to(device))
+        if not running.any():
+            break
+        for row in running.nonzero().flatten().tolist():
+            outputs[row].append(int(token[row]))
+        ids = token[:, None]
+        mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
+        positions = positions[:, -1:] + 1
+    return outputs
+
+
+def pick(logits: Tensor, temperature: float) -> Tensor:
+    """The likeliest token a row, or one drawn among the 40 likeliest."""
+    if temperature <= 0:
+        return logits.argmax(-1)
+    top = torch.topk(logits.float() / temperature, min(40, logits.shape[-1]))
+    return top.indices.gather(-1, torch.multinomial(top.values.softmax(-1), 1)).squeeze(-1)
+
+
+def pad_token(loaded: LoadedBase) -> int:
+    """The id that fills up a row."""
+    return int(loaded.tokenizer.pad_token_id or 0)
+
+
+def end_tokens(loaded: LoadedBase) -> Tensor:
+    """Ids that end an answer: those of the generation configuration and the tokenizer's own."""
+    configured = loaded.model.generation_config.eos_token_id
+    found = configured if isinstance(configured, list) else [configured]
+    return torch.tensor(sorted({int(end) for end in [*found, loaded.tokenizer.eos_token_id] if end is not None}))
+
+
+@dataclass
+class Stream:
+    """One answer being written: call `step()` until it returns False; `text` is what stands so far."""
+
+    loaded: LoadedBase
+    chat: Sequence[ChatMessage]
+    max_new_tokens: int = 96
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        self.prompt_tokens = encode_chat(self.loaded, self.chat)
+        self._next = torch.tensor([self.prompt_tokens], device=self.loaded.model.device)
+        self._tokens: list[int] = []
+        self._cache: Any = None
+
+    @torch.no_grad()
+    def step(self) -> bool:
+        """Write one token; False once the answer has ended."""
+        if len(self._tokens) >= self.max_new_tokens:
+            return False
+        result = self.loaded.model(input_ids=self._next, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
+        self._cache = result.past_key_values
+        token = int(result.logits[0, -1].argmax())
+        if token in end_tokens(self.loaded).tolist():
+            return False
+        self._tokens.append(token)
+        self._next = torch.tensor([[token]], device=self.loaded.model.device)
+        self.text = self.loaded.tokenizer.decode(self._tokens, skip_special_tokens=True).strip()
+        return True

@@ -1,0 +1,134 @@
+"""The four sides that answer: base, rag (retrieved lines in the prompt), adapter, hybrid (both).
+
+In: a profile's store, a loaded base, its adapter. Out: answers, at once for many questions or streamed for one.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from peft import PeftModel
+from sqlite_utils import Database
+
+from memory.retrieval import Hit, search
+from memory.store import Profile, current_adapter, load_adapter
+from tuning.adapters import from_adapter, with_side
+from tuning.bases import LoadedBase, load_base, resolve_base
+from tuning.errors import NoAdapter
+from tuning.generate import Stream, encode_chat, generate
+from tuning.prompts import ChatMessage, render_chat
+
+SIDES = ("base", "rag", "adapter", "hybrid")
+WITH_ADAPTER = ("adapter", "hybrid")
+WITH_NOTES = ("rag", "hybrid")
+LONGEST_NOTE = 300  # letters
+
+
+@dataclass(frozen=True)
+class RetrievalPlan:
+    """What retrieval brings: how many lines, from facts, messages or both. Chosen on validation questions at injection."""
+
+    k: int = 4
+    sources: tuple[str, ...] = ("facts", "messages")
+
+
+@dataclass
+class Answer:
+    """An answer and what it cost; `notes` are the lines that stood in its prompt."""
+
+    side: str
+    question: str
+    text: str
+    notes: list[str]
+    prompt_tokens: int
+    milliseconds: float
+
+
+@dataclass
+class Speaker:
+    """A base with a profile's adapter around it (None where there is none yet) and its retrieval plan."""
+
+    db: Database
+    profile: Profile
+    loaded: LoadedBase
+    model: PeftModel | None = None
+    adapter_id: int | None = None
+    plan: RetrievalPlan = field(default_factory=RetrievalPlan)
+
+    def check_side(self, side: str) -> None:
+        """Raise NoAdapter if the side needs an adapter that is not there."""
+        if side in WITH_ADAPTER and self.model is None:
+            raise NoAdapter(f'The profile "{self.profile.name}" has no adapter for {self.loaded.base.id} yet: inject first.')
+
+    def notes(self, question: str) -> list[str]:
+        """The retrieved lines for a question, oldest first (later ones win)."""
+        return note_lines(search(self.db, self.profile.id, question, self.plan.k, self.plan.sources))
+
+    def chat(self, side: str, question: str, history: Sequence[ChatMessage] = ()) -> tuple[list[ChatMessage], list[str]]:
+        """The prompt of a side, and the lines in it."""
+        notes = self.notes(question) if side in WITH_NOTES else []
+        return render_chat(question, notes, history), notes
+
+    def answer(self, side: str, questions: Sequence[str], max_new_tokens: int = 64) -> list[Answer]:
+        """Answers to questions of their own; milliseconds are those of the batch, shared out evenly, retrieval included."""
+        self.check_side(side)
+        started = time.monotonic()
+        chats = [self.chat(side, question) for question in questions]
+        with with_side(self.model, side in WITH_ADAPTER):
+            replies = generate(self.loaded, [chat for chat, _ in chats], max_new_tokens)
+        each = 1000 * (time.monotonic() - started) / max(1, len(questions))
+        return [
+            Answer(side, question, reply, notes, len(encode_chat(self.loaded, chat)), each)
+            for question, reply, (chat, notes) in zip(questions, replies, chats)
+        ]
+
+    def stream(self, side: str, question: str, history: Sequence[ChatMessage] = ()) -> "SideStream":
+        """An answer that is written token by token."""
+        self.check_side(side)
+        chat, notes = self.chat(side, question, history)
+        return SideStream(self, side, Stream(self.loaded, chat), notes)
+
+
+@dataclass
+class SideStream:
+    """One side's answer in the making; two of them can be stepped in turn on the same model."""
+
+    speaker: Speaker
+    side: str
+    stream: Stream
+    notes: list[str]
+
+    def step(self) -> bool:
+        """Write one token with this side's adapter state; False once the answer has ended."""
+        with with_side(self.speaker.model, self.side in WITH_ADAPTER):
+            return self.stream.step()
+
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        return self.stream.text
+
+
+def note_lines(hits: Sequence[Hit]) -> list[str]:
+    """Hits as lines of a prompt: each text once, shortened where it is very long, oldest first."""
+    ordered = sorted(hits, key=lambda hit: hit.said_at or "")
+    texts = [" ".join(hit.text.split()) for hit in ordered]
+    return list(dict.fromkeys(text if len(text) <= LONGEST_NOTE else text[:LONGEST_NOTE].rsplit(" ", 1)[0] + " ..." for text in texts))
+
+
+def open_speaker(
+    db: Database, profile: Profile, base_id: str | None = None, precision: str = "auto", loaded: LoadedBase | None = None
+) -> Speaker:
+    """Load the base (that of the profile's adapter unless another is named) and the profile's current adapter if it fits."""
+    current = current_adapter(db, profile.id)
+    base = resolve_base(base_id or (current.base_id if current else None))
+    if loaded is None:
+        loaded = load_base(base, precision)
+    speaker = Speaker(db, profile, loaded)
+    if current is not None and current.base_id == loaded.base.id and current.base_revision == loaded.base.revision:
+        speaker.model = from_adapter(loaded, load_adapter(db, current.id))
+        speaker.adapter_id = current.id
+        chosen = current.metrics.get("retrieval")
+        if chosen:
+            speaker.plan = RetrievalPlan(int(chosen["k"]), tuple(chosen["sources"]))
+    return speaker
