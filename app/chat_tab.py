@@ -140,20 +140,20 @@ def build_chat_tab(shared: Shared, tab: gr.Tab) -> Panel:
     """Lays the tab out and wires it."""
     state = gr.State(new_state)
     notice = gr.HTML(js_on_load=None, elem_id="chat-notice")
-    with gr.Row():
+    with gr.Row(elem_classes="row-end"):
         pair = gr.Dropdown(
             label=say.PAIR, info=say.PAIR_INFO, choices=[(words, key) for key, words in say.PAIRS.items()], value="adapter-rag",
             filterable=False, scale=4, elem_id="pair",
         )  # fmt: skip
-        fresh = gr.Button(say.NEW_CHAT, scale=1, min_width=120, elem_id="new-chat")
+        fresh = gr.Button(say.NEW_CHAT, scale=0, min_width=130, elem_id="new-chat")
     earlier = gr.HTML(js_on_load=None, elem_id="earlier")
     current = gr.HTML(render_note(say.EMPTY_CHAT), js_on_load=None, elem_id="current")
-    with gr.Row(elem_id="votes"):
+    with gr.Row(elem_id="votes", elem_classes="wide"):
         votes = [
             gr.Button(words, interactive=False, min_width=110, elem_id=f"vote-{key}")
             for key, words in say.VOTES.items()
         ]
-    with gr.Row(elem_classes="ask"):
+    with gr.Row(elem_classes="row-end"):
         question = gr.Textbox(
             label=say.QUESTION,
             placeholder=say.QUESTION_HINT,
@@ -161,7 +161,7 @@ def build_chat_tab(shared: Shared, tab: gr.Tab) -> Panel:
             max_length=say.LONGEST_QUESTION,
             elem_id="question",
         )
-        button = gr.Button(say.ASK, variant="primary", scale=1, min_width=110, elem_id="ask")
+        button = gr.Button(say.ASK, variant="primary", scale=0, min_width=110, elem_id="ask")
     with gr.Row(elem_id="suggestions"):
         chips = [gr.Button("", size="sm", visible=False, min_width=200) for _ in range(SUGGESTIONS)]
 

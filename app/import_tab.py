@@ -17,7 +17,7 @@ from app.fragments import escape, render_note, render_table
 from app.visitor import Panel, Shared
 from memory.errors import KeepsakeError
 from memory.importing import import_files
-from memory.profile_facts import save_profile_form
+from memory.profile_facts import LONGEST_ABOUT, LONGEST_VALUE, save_profile_form
 from memory.store import Profile, list_facts, list_messages, list_senders, load_profile, set_me
 
 SHOWN_MESSAGES, SHOWN_FACTS, SHOWN_LETTERS = 12, 200, 400
@@ -133,14 +133,23 @@ def _senders(db: Database, profile: Profile) -> tuple[Any, str]:
     return radio, render_table((say.SENDER, say.MESSAGES, ""), table, numbers=(1,))
 
 
+def _pairs(items: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    return [items[place : place + 2] for place in range(0, len(items), 2)]
+
+
+def _field(key: str, label: str) -> gr.Textbox:
+    return gr.Textbox(label=label, max_length=LONGEST_VALUE, min_width=130, elem_id=f"form-{key}")
+
+
 def build_import_tab(shared: Shared, _: gr.Tab) -> Panel:
     """Lays the tab out and wires it."""
     with gr.Row():
         with gr.Column(scale=3, min_width=300):
             files = gr.File(
-                label=say.FILES, file_count="multiple", file_types=[".zip", ".json", ".jsonl", ".txt", ".csv"], height=150,
+                label=say.FILES, file_count="multiple", file_types=[".zip", ".json", ".jsonl", ".txt", ".csv"], height=170,
                 elem_id="files",
             )  # fmt: skip
+            gr.HTML(f'<p class="muted">{say.FILES_HINT}</p>', js_on_load=None)
             button = gr.Button(say.IMPORT, variant="primary", elem_id="import")
             result = gr.HTML(js_on_load=None, elem_id="import-result")
             me = gr.Radio(label=say.WHICH_IS_YOU, info=say.WHICH_IS_YOU_INFO, choices=[], visible=False, elem_id="me")
@@ -148,8 +157,11 @@ def build_import_tab(shared: Shared, _: gr.Tab) -> Panel:
             senders = gr.HTML(js_on_load=None, elem_id="senders")
         with gr.Column(scale=2, min_width=300):
             gr.HTML(f'<div class="section"><h3>{say.ABOUT_YOU}</h3></div>', js_on_load=None)
-            fields = [gr.Textbox(label=label, max_length=500, elem_id=f"form-{key}") for key, label in say.FORM.items()]
-            about = gr.Textbox(label=say.ABOUT_TEXT, lines=4, max_lines=12, max_length=20_000)
+            fields = []
+            for pair in _pairs(list(say.FORM.items())):
+                with gr.Row():
+                    fields += [_field(key, label) for key, label in pair]
+            about = gr.Textbox(label=say.ABOUT_TEXT, lines=4, max_lines=12, max_length=LONGEST_ABOUT)
             save = gr.Button(say.SAVE_FORM, elem_id="save-form")
             form_note = gr.HTML(js_on_load=None)
     with gr.Accordion(say.NEWEST, open=True):

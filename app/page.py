@@ -60,20 +60,20 @@ def build_page() -> gr.Blocks:
     with gr.Blocks(title=say.TITLE, analytics_enabled=False, delete_cache=UPLOAD_SWEEP) as page:
         profile = gr.State("")
         remembered = gr.BrowserState("", storage_key="keepsake-profile", secret="keepsake")
-        with gr.Row(elem_classes="header", equal_height=True):
+        with gr.Row(elem_classes="row-end"):
             gr.HTML(
                 f'<div class="brand"><h1>{say.TITLE}</h1><p>{say.TAGLINE}</p></div>',
                 js_on_load=None,
                 min_width=280,
                 scale=3,
             )
-            demo = gr.Button(say.DEMO, variant="secondary", scale=2, min_width=240, elem_id="demo")
-        with gr.Row(equal_height=True):
+            demo = gr.Button(say.DEMO, scale=0, min_width=260, elem_id="demo")
+        with gr.Row(elem_classes="row-end"):
             chooser = gr.Dropdown(label=say.PROFILE, choices=[], value=None, scale=3, min_width=220, elem_id="profile")
             new = gr.Textbox(
                 label=say.NEW_PROFILE, placeholder=say.NEW_PROFILE_HINT, scale=3, min_width=180, elem_id="new-profile"
             )
-            create_button = gr.Button(say.CREATE, scale=1, min_width=100, elem_id="create")
+            create_button = gr.Button(say.CREATE, scale=0, min_width=100, elem_id="create")
         summary = gr.HTML(render_summary(""), js_on_load=None, elem_id="summary")
         with gr.Tabs(selected="import", elem_id="tabs") as tabs:
             shared = Shared(profile, summary, tabs)

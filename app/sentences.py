@@ -24,7 +24,8 @@ CHOOSE_PROFILE = "Choose or create a profile first."
 TAB_IMPORT, TAB_INJECT, TAB_CHAT, TAB_RESULTS = "1 Import", "2 Inject", "3 Chat", "4 Results"
 
 # Import
-FILES = "Chat exports: ChatGPT (zip, json), WhatsApp (txt, zip), JSON lines, CSV"
+FILES = "Chat exports"
+FILES_HINT = "ChatGPT (zip, json), WhatsApp (txt, zip), JSON lines or CSV. A file is deleted from the page once it is read."
 IMPORT = "Import"
 NO_FILES = "Drop at least one chat export on the field first."
 LARGEST_UPLOAD = "500mb"

@@ -3,6 +3,7 @@
 In: a PEFT model with fresh LoRAs and encoded examples. Out: the trained model and what was measured on the way.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from tuning.prompts import render_chat
 TOKENS_A_BATCH = 1600
 WARM_UP = 10
 CLIP = 1.0
+SURE = 0.8  # least token probability from which an example is only reviewed
+REVIEWED = 0.25  # share of the sure examples that an epoch repeats
 
 OnEpoch = Callable[["Epoch"], None]
 
@@ -51,19 +54,29 @@ def encode_examples(loaded: LoadedBase, examples: Sequence[Example]) -> list[Enc
     return [encode_example(loaded, render_chat(example.question, example.notes), example.answer) for example in examples]
 
 
-def batches(examples: Sequence[Encoded], rng: Random) -> list[list[Encoded]]:
-    """Examples of like length together, about `TOKENS_A_BATCH` padded tokens each, in random order."""
-    order = sorted(examples, key=lambda example: (len(example) // 8, rng.random()))
-    found: list[list[Encoded]] = []
-    current: list[Encoded] = []
-    for example in order:
-        longest = max([len(example), *map(len, current)])
+def batches(examples: Sequence[Encoded], chosen: Sequence[int], rng: Random) -> list[list[int]]:
+    """The numbers of the chosen examples in batches: like lengths together, about `TOKENS_A_BATCH` padded tokens, in random order."""
+    order = sorted(chosen, key=lambda number: (len(examples[number]) // 8, rng.random()))
+    found: list[list[int]] = []
+    current: list[int] = []
+    for number in order:
+        longest = max([len(examples[number]), *(len(examples[other]) for other in current)])
         if current and longest * (len(current) + 1) > TOKENS_A_BATCH:
             found.append(current)
             current = []
-        current.append(example)
-    rng.shuffle(found := [*found, current] if current else found)
+        current.append(number)
+    if current:
+        found.append(current)
+    rng.shuffle(found)
     return found
+
+
+def choose_examples(sureness: Sequence[float], rng: Random) -> list[int]:
+    """What an epoch trains on: everything not yet sure, and a share of the rest so that it is not forgotten.
+
+    Greedy decoding gives an answer once each of its tokens has p > 0.5 (arXiv 2605.30260); well past that there is little to learn.
+    """
+    return [number for number, sure in enumerate(sureness) if sure < SURE or rng.random() < REVIEWED]
 
 
 def train(
@@ -87,18 +100,18 @@ def train(
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     result = Training(parameters=trainable_parameters(model))
     optimizer = torch.optim.AdamW(parameters, lr=plan.learning_rate, weight_decay=0.0, betas=(0.9, 0.98))
-    per_epoch = len(batches(training, Random(0)))
-    total, step = per_epoch * plan.epochs, 0
+    sureness = [0.0] * len(training)
+    step = 0
     for number in range(plan.epochs):
         model.train()
         losses = []
-        for batch in batches(training, rng):
-            factor = min(1.0, (step + 1) / WARM_UP, 1.1 - step / total)
-            optimizer.param_groups[0]["lr"] = plan.learning_rate * factor
-            with torch.autocast(loaded.device, torch.bfloat16, enabled=loaded.precision != "fp32" and loaded.device == "cuda"):
-                logits, tokens, _ = answer_logits(model, *pad_batch(loaded, batch))
-            loss = cross_entropy(logits.float(), tokens)
-            loss.backward()
+        planned = batches(training, choose_examples(sureness, rng), rng)
+        for place, batch in enumerate(planned):
+            share = (number + place / len(planned)) / plan.epochs
+            optimizer.param_groups[0]["lr"] = plan.learning_rate * min(1.0, (step + 1) / WARM_UP, 1.05 - share)
+            logits, tokens, rows = answer_logits(model, *pad_batch(loaded, [training[index] for index in batch]))
+            token_losses = cross_entropy(logits.float(), tokens, reduction="none")
+            token_losses.mean().backward()
             norm = float(torch.nn.utils.clip_grad_norm_(parameters, CLIP))
             if step == 0:
                 result.first_gradient = norm
@@ -106,12 +119,14 @@ def train(
                     raise InactiveAdapter("The first gradient of the adapter is exactly zero: the base does not pass gradients on here.")
             optimizer.step()
             optimizer.zero_grad()
-            losses.append(loss.item())
+            _note_sureness(sureness, batch, token_losses.detach(), rows)
+            losses.append(float(token_losses.mean()))
             step += 1
             if on_step:
-                on_step(step / total, losses[-1])
+                on_step(share, losses[-1])
         model.eval()
-        epoch = Epoch(number + 1, sum(losses) / len(losses), _share(loaded, model, known), _share(loaded, model, unknown))
+        mean = sum(losses) / len(losses) if losses else 0.0
+        epoch = Epoch(number + 1, mean, _share(loaded, model, known), _share(loaded, model, unknown))
         result.epochs.append(epoch)
         if on_epoch:
             on_epoch(epoch)
@@ -119,6 +134,13 @@ def train(
             break
     result.seconds = time.monotonic() - started
     return result
+
+
+def _note_sureness(sureness: list[float], batch: Sequence[int], token_losses: torch.Tensor, rows: torch.Tensor) -> None:
+    """Keep the probability of each example's least likely answer token, as this step saw it."""
+    worst = torch.zeros(len(batch), device=token_losses.device).scatter_reduce(0, rows, token_losses, "amax", include_self=True)
+    for number, loss in zip(batch, worst.tolist()):
+        sureness[number] = math.exp(-loss)
 
 
 def _share(loaded: LoadedBase, model: PeftModel, examples: Sequence[Encoded]) -> float:

@@ -1,0 +1,1 @@
+"""Measurements that anyone can rerun; each module is a command with --json. Nothing here runs in the tests."""

@@ -1,0 +1,143 @@
+"""Pocket: the seeded start copies untrained, the corpus is deterministic and keeps training and exam apart, training resumes exactly."""
+
+import argparse
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from pocket import train as trainer
+from pocket.banks import load_lines, load_relations
+from pocket.corpus import Corpus
+from pocket.items import flip_person, load_free, make_item
+from pocket.tokens import WEIGHTS, Packer
+from pocket.train import attention_mask, build_model, select_positions
+from pocket.values import make_value
+from tuning.scores import normal_words
+
+NO_DATA = WEIGHTS / "no-such-folder"
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return AutoTokenizer.from_pretrained(WEIGHTS)
+
+
+@pytest.mark.parametrize(("width", "layers"), [(256, 4), (320, 8), (192, 3)])
+def test_an_untrained_seeded_model_copies(width: int, layers: int):
+    model = build_model(width, layers, seed=0).eval()
+    torch.manual_seed(0)
+    half = torch.randint(10, 4096, (8, 40))
+    with torch.no_grad():
+        logits = model(input_ids=torch.cat([half, half], 1)).logits
+    right = (logits[:, 40:-1].argmax(-1) == half[:, 1:]).float().mean()
+    assert right > 0.5  # a random start copies 0 %
+
+
+def test_every_relation_of_the_banks_keeps_the_rules_and_can_be_filled():
+    rng = Random(0)
+    for part in ("train", "exam"):
+        relations = load_relations(part)
+        assert not [problem for relation in relations for problem in relation.problems()]
+        for relation in relations:
+            item = make_item(relation, rng)
+            assert "{" not in item.said + item.fact + "".join(item.ask)
+    assert len(load_relations("train")) >= 150
+
+
+def test_exam_and_training_share_no_phrasing():
+    def phrasings(part: str) -> set[str]:
+        texts = [text for relation in load_relations(part) for text in (*relation.said, *relation.ask, *relation.rev)]
+        texts += [line.split("=>")[0] for name in ("chatter", "neutral", "never") for line in load_lines(part, name)]
+        texts += [question for item in load_free(part) for _, asks in item.facts for question in asks]
+        return {" ".join(normal_words(text)) for text in texts}
+
+    assert not phrasings("train") & phrasings("exam")
+
+
+def test_the_corpus_depends_on_its_seed_alone():
+    corpus = Corpus(data=NO_DATA)
+    first = [corpus.document(Random(f"s:{number}")) for number in range(40)]
+    assert first == [Corpus(data=NO_DATA).document(Random(f"s:{number}")) for number in range(40)]
+    assert first != [corpus.document(Random(f"t:{number}")) for number in range(40)]
+
+
+def test_every_answer_about_notes_can_be_found_in_them():
+    corpus = Corpus(data=NO_DATA)
+    values = 0
+    for number in range(60):
+        document = corpus.notes(Random(number))
+        notes = set(normal_words(document[0].text))
+        for turn in document[1:]:
+            digits = {word for word in normal_words(turn.text) if word.isdigit() and len(word) > 2}
+            if turn.role == "assistant" and digits:
+                values += 1
+                assert digits <= notes, turn.text
+    assert values > 10
+
+
+def test_the_second_person_is_made_from_the_first():
+    assert flip_person("I was born in Oslo and my dog loves me.") == "You were born in Oslo and your dog loves you."
+
+
+def test_made_up_values_are_not_a_list():
+    rng = Random(1)
+    assert len({make_value("pet_name", rng) for _ in range(200)}) > 100
+
+
+def test_the_tokenizer_loses_nothing(tokenizer):
+    for text in ('My cat Quimbo turned 14 on 3 May, "really"\nyes :)', "Zoë – 中文 😊", "  two  spaces "):
+        assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
+
+
+def test_a_packed_document_sees_no_other(tokenizer):
+    batch = Packer(tokenizer, Corpus(data=NO_DATA), rows=2, length=256, seed=0).batch(0)
+    mask = attention_mask(torch.from_numpy(batch.documents))[0, 0].numpy()
+    documents = batch.documents[0]
+    assert documents.max() > 0
+    for query, key in zip(*np.nonzero(mask)):
+        assert key <= query and documents[query] == documents[key]
+    chosen, targets, weights = select_positions(batch, np.random.default_rng(0))
+    scored = chosen[weights > 0]
+    assert (batch.documents.ravel()[scored] == batch.documents.ravel()[scored + 1]).all()  # no token predicts the next document's
+
+
+def test_an_answer_is_not_helped_by_its_neighbours_in_the_row(tokenizer):
+    batch = Packer(tokenizer, Corpus(data=NO_DATA), rows=1, length=256, seed=0).batch(0)
+    model = build_model(128, 2, seed=0).eval()
+    second = batch.documents[0] == 1
+    alone = torch.from_numpy(batch.ids[:, second])
+    with torch.no_grad():
+        packed = model.model(
+            input_ids=torch.from_numpy(batch.ids), position_ids=torch.from_numpy(batch.positions),
+            attention_mask=attention_mask(torch.from_numpy(batch.documents)), use_cache=False,
+        ).last_hidden_state[:, second]  # fmt: skip
+        single = model.model(input_ids=alone, use_cache=False).last_hidden_state
+    assert torch.allclose(packed, single, atol=1e-4)
+
+
+def test_a_resumed_training_equals_an_unbroken_one(tmp_path, monkeypatch):
+    def run(name: str, steps: int) -> None:
+        trainer.train(
+            argparse.Namespace(
+                name=name, steps=steps, decay=0, width=128, layers=2, rows=2, length=128, muon=0.003, adam=0.001, seed=0, every=2, eager=True
+            )
+        )
+
+    monkeypatch.setattr(trainer, "RUNS", tmp_path)
+    run("whole", 4)
+    run("broken", 2)
+    run("broken", 4)
+    whole, broken = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["model"] for name in ("whole", "broken"))
+    assert all(torch.equal(whole[key], broken[key]) for key in whole)
+
+
+def test_the_shipped_weights_load_as_any_model_does():
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(WEIGHTS, local_files_only=True)
+    shards = list(WEIGHTS.glob("*.safetensors"))
+    assert sum(shard.stat().st_size for shard in shards) <= 60e6 and all(shard.stat().st_size <= 15e6 for shard in shards)
+    assert model.config.max_position_embeddings >= 1024

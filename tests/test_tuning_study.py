@@ -1,0 +1,91 @@
+"""Study: what the base writes is held against its source, and corrections replace what they correct."""
+
+from collections import Counter
+from random import Random
+
+import pytest
+
+from memory.store import Fact
+from tuning.examples import Example, distinct_phrasings, near_questions, split_plain, split_questions
+from tuning.study import parse_facts, parse_questions, plain_questions, replaces
+
+MESSAGE = "my sister Mina got a job at Halvorsen Bakery btw, she starts on 3 May"
+
+
+def test_facts_that_stand_in_the_message_are_kept():
+    dropped: Counter[str] = Counter()
+    reply = "Your sister Mina got a job at Halvorsen Bakery.\n- Your sister starts on 3 May"
+    assert parse_facts(reply, MESSAGE, dropped) == ["Your sister Mina got a job at Halvorsen Bakery.", "Your sister starts on 3 May."]
+    assert not dropped
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("Your sister Anna got a job at Halvorsen Bakery.", "name"),
+        ("Your sister starts on 4 May.", "number"),
+        ("Mina works at Halvorsen Bakery.", "speak of the person"),
+        ("Your favourite colour is bright green.", "not in the message"),
+        ("Your sister?", "short statement"),
+    ],
+)
+def test_what_the_base_invents_is_dropped_and_counted(line: str, reason: str):
+    dropped: Counter[str] = Counter()
+    assert parse_facts(line, MESSAGE, dropped) == []
+    assert [why for why in dropped if reason in why] and sum(dropped.values()) == 1
+
+
+def test_nothing_is_no_fact():
+    dropped: Counter[str] = Counter()
+    assert parse_facts("nothing", "see you at eight", dropped) == [] and not dropped
+
+
+def test_questions_about_something_else_are_dropped():
+    dropped: Counter[str] = Counter()
+    fact = "Your sister Mina works at Halvorsen Bakery."
+    reply = "Where does my sister work?\nWhat is the colour of grandfather's old racing bicycle?\nWhy\n1. who is Mina to me?"
+    assert parse_questions(reply, fact, dropped) == ["Where does my sister work?", "Who is Mina to me?"]
+    assert dropped == {"question about something else": 1, "question too short or too long": 1}
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "corrected", "similarity", "expected"),
+    [
+        ("Your rent is 1140 euros a month.", "Your rent is 1080 euros.", False, 0.9, True),
+        ("Your dentist appointment is on Friday.", "Your dentist appointment is on 9 May.", False, 0.9, True),
+        ("Your sister is a nurse.", "Your sister is called Mina.", False, 0.8, False),
+        ("You like jazz.", "You like pizza.", True, 0.5, False),
+        ("Your cat is called Rex now.", "Your cat is called Biscuit.", True, 0.8, True),
+        ("Your dentist moved you to 14 May.", "Your dentist appointment is on 9 May.", True, 0.8, True),
+        ("Your dentist moved you to 14 May.", "Your dentist appointment is on 9 May.", False, 0.8, False),
+        ("Your rent is 1080 euros.", "Your rent is 1080 euros.", True, 1.0, False),
+    ],
+)
+def test_the_newest_value_wins_and_only_over_its_own_older_value(new, old, corrected, similarity, expected):
+    assert replaces(new, old, corrected, similarity) is expected
+
+
+def test_a_fact_without_questions_of_its_own_still_gets_some():
+    assert "What do you know about my sister?" in plain_questions("Your sister is a nurse.")
+    assert all(question.endswith(("?", ".")) for question in plain_questions("You can't stand coriander."))
+
+
+def test_held_out_phrasings_are_never_trained_on():
+    fact = Fact(7, "Your cat is called Biscuit.", None, "user", "active", None, None, "2026-01-01")
+    questions = [f"Question {number} about my cat?" for number in range(8)]
+    examples = split_questions(fact, questions, Random(0))
+    assert Counter(example.split for example in examples) == {"train": 6, "validation": 1, "test": 1}
+    assert distinct_phrasings(examples)
+    assert not distinct_phrasings([*examples, Example(examples[0].question.upper(), "x", "recall", "train" if examples[0].split != "train" else "test")])
+    assert Counter(example.split for example in split_questions(fact, questions[:2], Random(0))) == {"train": 2}
+
+
+def test_never_said_questions_are_divided_too():
+    splits = Counter(example.split for example in split_plain([f"q{number}" for number in range(60)], Random(0)))
+    assert splits == {"train": 40, "validation": 10, "test": 10}
+
+
+def test_near_negatives_speak_of_the_persons_own_subjects():
+    asked = near_questions(["Your cat is called Biscuit.", "Your old boat's engine is broken."], Random(0))
+    assert any("my cat" in question for question in asked) and any("old boat" in question for question in asked)
+    assert any("my parrot" in question for question in asked)
