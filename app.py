@@ -14,12 +14,8 @@ if "HF_HUB_OFFLINE" not in os.environ:
 
 def main() -> int:
     """Serves the page until Ctrl-C."""
-    parser = argparse.ArgumentParser(
-        prog="python app.py", description="Keepsake's page, on this machine only by default."
-    )
-    parser.add_argument(
-        "--port", type=int, default=os.environ.get("KEEPSAKE_PORT", "7860"), help="default: KEEPSAKE_PORT or 7860"
-    )
+    parser = argparse.ArgumentParser(prog="python app.py", description="Keepsake's page, on this machine only by default.")
+    parser.add_argument("--port", type=int, default=os.environ.get("KEEPSAKE_PORT", "7860"), help="default: KEEPSAKE_PORT or 7860")
     parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, reachable from this machine only")
     options = parser.parse_args()
     from app.page import launch

@@ -1,1 +1,1 @@
-"""What the person sees: one file a tab; long work runs in a child process and the page reads its state from the store."""
+"""What the person sees: one file a tab; long work is a child process, and the page reads its state from the store."""

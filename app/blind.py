@@ -1,7 +1,8 @@
 """The blind test: a question and a pair of sides come in, two answers of one model come out, shuffled on the server.
 
-What keeps it blind: the order is drawn here for each question and leaves the server only after the vote; both sides have searched
-and read their prompt before either shows a word; they are written in turn, a token each; neither pane is finished before the other.
+What keeps it blind: the order is drawn here for each question and leaves the server only after the vote; both sides
+have searched and read their prompt before either shows a word; they are written in turn, a token each; and neither pane
+is finished before the other.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""The Chat tab: a question comes in, two anonymous answers are written side by side, a vote brings the sides to light."""
+"""The Chat tab: a question comes in, two nameless answers are written side by side, a vote brings the sides to light."""
 
 import random
 import uuid
@@ -27,7 +27,7 @@ def new_state() -> State:
     return {"chat": uuid.uuid4().hex, "turn": None}
 
 
-def ask(name: str, state: State, pair: str, question: str) -> Iterator[tuple[str, State, bool]]:
+def ask(name: str, state: State | None, pair: str, question: str) -> Iterator[tuple[str, State, bool]]:
     """Writes both answers to a question: (HTML of the turn, state, whether it may be voted on), again and again.
 
     The turn is stored when both have ended; only then does it have a number that can be voted on.
@@ -37,7 +37,7 @@ def ask(name: str, state: State, pair: str, question: str) -> Iterator[tuple[str
     if not question:
         raise PageError(say.NO_QUESTION)
     answers = Answers(question, draw_sides(pair))
-    state = {**state, "turn": None}
+    state = {**(state or new_state()), "turn": None}
     yield render_live(answers, say.THINKING), state, False
     with SPEAKERS.speaking(profile) as speaker, store() as db:
         for _ in write_answers(speaker, answers, list_turns(db, profile.id, state["chat"])):
@@ -46,8 +46,10 @@ def ask(name: str, state: State, pair: str, question: str) -> Iterator[tuple[str
     yield render_live(answers, finished=True), {**state, "turn": turn}, True
 
 
-def vote(name: str, state: State, choice: str) -> tuple[str, State]:
+def vote(name: str, state: State | None, choice: str) -> tuple[str, State]:
     """Stores the vote and reveals the sides: (HTML of the turn, state)."""
+    if not state:
+        raise PageError(say.NO_TURN)
     with store() as db:
         profile = _chosen(db, name)
         turn = keep_vote(db, profile, state["chat"], state["turn"], choice)
@@ -63,11 +65,13 @@ def check_ready(name: str) -> Profile:
         return profile
 
 
-def show_earlier(name: str, state: State) -> str:
-    """The turns of this chat but the newest, oldest first; sides are named only where a vote was given."""
+def show_turns(name: str, state: State | None) -> str:
+    """The stored turns of this chat, oldest first; sides are named only where a vote was given."""
+    if not name or not state:
+        return ""
     with store() as db:
         profile = _chosen(db, name)
-        turns = list_turns(db, profile.id, state["chat"])[:-1]
+        turns = list_turns(db, profile.id, state["chat"])
         votes = {vote.turn_id: vote.choice for vote in list_votes(db, profile.id)}
     return "".join(render_turn(turn, votes.get(turn.id), past=True) for turn in turns)
 
@@ -138,7 +142,7 @@ def _chosen(db: Database, name: str) -> Profile:
 
 def build_chat_tab(shared: Shared, tab: gr.Tab) -> Panel:
     """Lays the tab out and wires it."""
-    state = gr.State(new_state)
+    state = gr.State(None)  # not a function: Gradio would make a public event of it
     notice = gr.HTML(js_on_load=None, elem_id="chat-notice")
     with gr.Row(elem_classes="row-end"):
         pair = gr.Dropdown(
@@ -149,10 +153,7 @@ def build_chat_tab(shared: Shared, tab: gr.Tab) -> Panel:
     earlier = gr.HTML(js_on_load=None, elem_id="earlier")
     current = gr.HTML(render_note(say.EMPTY_CHAT), js_on_load=None, elem_id="current")
     with gr.Row(elem_id="votes", elem_classes="wide"):
-        votes = [
-            gr.Button(words, interactive=False, min_width=110, elem_id=f"vote-{key}")
-            for key, words in say.VOTES.items()
-        ]
+        votes = [gr.Button(words, interactive=False, min_width=110, elem_id=f"vote-{key}") for key, words in say.VOTES.items()]
     with gr.Row(elem_classes="row-end"):
         question = gr.Textbox(
             label=say.QUESTION,
@@ -167,16 +168,16 @@ def build_chat_tab(shared: Shared, tab: gr.Tab) -> Panel:
 
     writing: list[Any] = [current, state, earlier, button, question, *votes]
 
-    def ask_and_show(name: str, kept: State, chosen: str, asked: str) -> Iterator[tuple[Any, ...]]:
+    def ask_and_show(name: str, kept: State | None, chosen: str, asked: str) -> Iterator[tuple[Any, ...]]:
         """As `ask`, with the buttons: none can be pressed while the answers are written."""
-        before = _all_turns(name, kept)
+        before = show_turns(name, kept)
         locked = [gr.Button(interactive=False)] * len(votes)
         first = True
         try:
-            for shown, kept, done in ask(name, kept, chosen, asked):
+            for shown, now, done in ask(name, kept, chosen, asked):
                 if first or done:
                     yield (
-                        shown, kept, before, gr.Button(interactive=done), gr.Textbox(value="") if first else gr.skip(),
+                        shown, now, before, gr.Button(interactive=done), gr.Textbox(value="") if first else gr.skip(),
                         *([gr.Button(interactive=True)] * len(votes) if done else locked),
                     )  # fmt: skip
                 else:
@@ -184,10 +185,10 @@ def build_chat_tab(shared: Shared, tab: gr.Tab) -> Panel:
                 first = False
         except Exception:
             # The question comes back, the button can be pressed again, and the edge says what was wrong.
-            yield "", {**kept, "turn": None}, before, gr.Button(interactive=True), asked, *locked
+            yield "", kept, before, gr.Button(interactive=True), asked, *locked
             raise
 
-    def vote_and_show(name: str, kept: State, choice: str) -> tuple[Any, ...]:
+    def vote_and_show(name: str, kept: State | None, choice: str) -> tuple[Any, ...]:
         shown, kept = vote(name, kept, choice)
         return shown, kept, *[gr.Button(interactive=False)] * len(votes)
 
@@ -207,21 +208,9 @@ def build_chat_tab(shared: Shared, tab: gr.Tab) -> Panel:
         except PageError as error:
             blocked = str(error)
         found = [] if blocked else suggest_questions(name)
-        shown = [
-            gr.Button(found[place], visible=True) if place < len(found) else gr.Button(visible=False)
-            for place in range(SUGGESTIONS)
-        ]
+        shown = [gr.Button(found[place], visible=True) if place < len(found) else gr.Button(visible=False) for place in range(SUGGESTIONS)]
         card = f'<div class="card bad"><p>{escape(blocked)}</p></div>' if blocked else ""
         return card, gr.Button(interactive=not blocked), *shown
-
-    def _all_turns(name: str, kept: State) -> str:
-        if not name:
-            return ""
-        with store() as db:
-            profile = _chosen(db, name)
-            given = {vote.turn_id: vote.choice for vote in list_votes(db, profile.id)}
-            turns = list_turns(db, profile.id, kept["chat"])
-        return "".join(render_turn(turn, given.get(turn.id), past=True) for turn in turns)
 
     greeting: list[Any] = [notice, button, *chips]
     beginning: list[Any] = [state, earlier, current, *votes]

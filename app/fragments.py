@@ -1,4 +1,7 @@
-"""Pieces of HTML: values come in, escaped markup comes out. Nothing that a person or a model wrote is ever taken for markup."""
+"""Pieces of HTML: values come in, escaped markup comes out.
+
+Nothing that a person or a model wrote is ever taken for markup.
+"""
 
 import html
 from collections.abc import Iterable, Sequence
@@ -15,10 +18,8 @@ def render_note(text: str, kind: str = "plain") -> str:
     return f'<p class="note {kind}">{escape(text)}</p>' if text else ""
 
 
-def render_table(
-    headings: Sequence[str], rows: Iterable[Sequence[object]], marked: int | None = None, numbers: Sequence[int] = ()
-) -> str:
-    """A table that scrolls sideways by itself on a narrow screen; `marked` is a row to stress, `numbers` columns set right."""
+def render_table(headings: Sequence[str], rows: Iterable[Sequence[object]], marked: int | None = None, numbers: Sequence[int] = ()) -> str:
+    """A table that scrolls sideways by itself; `marked` is a row to stress, `numbers` are columns set right."""
 
     def cell(tag: str, place: int, value: object) -> str:
         right = ' class="number"' if place in numbers else ""

@@ -92,9 +92,7 @@ def render_import(result: dict[str, Any]) -> str:
     """The counts of an import, what was left out and why, what was assumed."""
     said = say.IMPORTED if result["imported"] or not result["duplicates"] else say.IMPORTED_NOTHING_NEW
     lines = [render_note(said.format(**result), "good")]
-    lines += [
-        render_note(say.SKIPPED.format(count=count, reason=reason)) for reason, count in result["reasons"].items()
-    ]
+    lines += [render_note(say.SKIPPED.format(count=count, reason=reason)) for reason, count in result["reasons"].items()]
     return "".join([*lines, *(render_note(note) for note in result["notes"])])
 
 
@@ -107,9 +105,7 @@ def render_messages(db: Database, profile: Profile) -> str:
         when = message.timestamp[:16].replace("T", " ") if message.timestamp else say.UNDATED
         left_out = f" · {say.EXCLUDED}" if message.excluded else ""
         who = f"{message.sender} · {message.conversation} · {when}{left_out}"
-        items.append(
-            f'<li{" class=me" if message.me else ""}><span class="who">{escape(who)}</span>{escape(text)}</li>'
-        )
+        items.append(f'<li{" class=me" if message.me else ""}><span class="who">{escape(who)}</span>{escape(text)}</li>')
     return f'<ul class="messages">{"".join(items)}</ul>' if items else render_note(say.NO_MESSAGES)
 
 

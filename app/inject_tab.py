@@ -168,9 +168,7 @@ def _card(text: str, title: str = "", kind: str = "") -> str:
 def _render_live(run: Run, elapsed: str) -> str:
     stage = say.STAGES.get(run.stage, run.stage)
     settings = run.settings
-    where = say.RUN_LINE.format(
-        budget=say.DIAL_PLAIN.get(settings.get("budget", ""), "?"), base=settings.get("base", "?"), elapsed=elapsed
-    )
+    where = say.RUN_LINE.format(budget=say.DIAL_PLAIN.get(settings.get("budget", ""), "?"), base=settings.get("base", "?"), elapsed=elapsed)
     loss = say.LOSS.format(loss=run.loss) if run.loss is not None else ""
     detail = " · ".join(part for part in (run.detail, loss) if part)
     return (
@@ -201,9 +199,7 @@ def _held_out(db: Database, run: Run) -> int | None:
     if stated:
         return int(stated)
     recall = float(run.result.get("best", {}).get("recall", 0))
-    held_out = [
-        row for row in list_examples(db, run.id) if row.get("split") == "validation" and row.get("kind") == "recall"
-    ]
+    held_out = [row for row in list_examples(db, run.id) if row.get("split") == "validation" and row.get("kind") == "recall"]
     # A study may ask only some of them: the count is right if the share is one of whole questions.
     count = min(len(held_out), 72)
     return count if count and abs(round(recall * count) / count - recall) < 1e-3 else None

@@ -39,7 +39,7 @@ def prepare_demo() -> tuple[str, int]:
 
 
 def first_choice(remembered: str | None) -> str:
-    """The profile to show on opening: the browser's last one if it still exists, else one with a live run, else the newest."""
+    """The profile to open with: the browser's last one if it still exists, else one with a live run, else the newest."""
     with store() as db:
         profiles = list_profiles(db)
         names = [profile.name for profile in profiles]
@@ -70,12 +70,10 @@ def build_page() -> gr.Blocks:
             demo = gr.Button(say.DEMO, scale=0, min_width=260, elem_id="demo")
         with gr.Row(elem_classes="row-end"):
             chooser = gr.Dropdown(label=say.PROFILE, choices=[], value=None, scale=3, min_width=220, elem_id="profile")
-            new = gr.Textbox(
-                label=say.NEW_PROFILE, placeholder=say.NEW_PROFILE_HINT, scale=3, min_width=180, elem_id="new-profile"
-            )
+            new = gr.Textbox(label=say.NEW_PROFILE, placeholder=say.NEW_PROFILE_HINT, scale=3, min_width=180, elem_id="new-profile")
             create_button = gr.Button(say.CREATE, scale=0, min_width=100, elem_id="create")
         summary = gr.HTML(render_summary(""), js_on_load=None, elem_id="summary")
-        with gr.Tabs(selected="import", elem_id="tabs") as tabs:
+        with gr.Tabs(selected="import", elem_id="tabs", overflow_behavior="wrap") as tabs:
             shared = Shared(profile, summary, tabs)
             panels = _build_tabs(shared)
 

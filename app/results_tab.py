@@ -1,4 +1,4 @@
-"""The Results tab: votes and the newest measurement of a profile come in, what they say comes out in words and tables."""
+"""The Results tab: votes and the newest measurement of a profile come in, words and tables come out."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -66,9 +66,7 @@ def render_votes(votes: Sequence[Vote]) -> str:
     cards = []
     for pair in say.PAIRS:
         side, other = pair.split("-")
-        counted = Counter(
-            vote.winner or vote.choice for vote in votes if {vote.left_side, vote.right_side} == {side, other}
-        )
+        counted = Counter(vote.winner or vote.choice for vote in votes if {vote.left_side, vote.right_side} == {side, other})
         if counted:
             cards.append(render_pair(side, other, counted))
     return "".join(cards)
@@ -107,9 +105,7 @@ def render_report(report: dict[str, Any], current: int | None) -> str:
         lines.append(f"<p>{escape(say.MEASURED_INVENTS.format(**claims))}</p>")
     if current is not None and report.get("adapter") not in (None, current):
         lines.append(render_note(say.MEASURED_OLD, "bad"))
-    table = render_table(
-        say.SIDE_HEADINGS, [_side_row(side, scores) for side, scores in sides.items()], numbers=range(1, 11)
-    )
+    table = render_table(say.SIDE_HEADINGS, [_side_row(side, scores) for side, scores in sides.items()], numbers=range(1, 11))
     return (
         f'<div class="card">{"".join(lines)}</div>{table}<p class="muted">{escape(say.EXPLAIN_COLUMNS)}</p>'
         f"{render_sample(report.get('answers', []), list(sides))}"
@@ -191,9 +187,7 @@ def build_results_tab(shared: Shared, tab: gr.Tab) -> Panel:
 
     def _screen(name: str, shown: str) -> tuple[Any, ...]:
         live = is_measuring(name)
-        info = (
-            say.MEASURE_INFO_DEMO.format(count=len(demo.demo_questions())) if name == "demo" else say.MEASURE_INFO_OWN
-        )
+        info = say.MEASURE_INFO_DEMO.format(count=len(demo.demo_questions())) if name == "demo" else say.MEASURE_INFO_OWN
         return (
             shown,
             shown,

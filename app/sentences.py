@@ -1,4 +1,7 @@
-"""Every sentence that the page shows, in one table. Fields in braces are filled in by the tabs (escaped there for HTML)."""
+"""Every sentence that the page shows, in one table.
+
+Fields in braces are filled in by the tabs, and escaped there for HTML.
+"""
 
 TITLE = "Keepsake"
 TAGLINE = "An assistant that keeps you in its weights. Everything stays on this machine."
@@ -13,7 +16,7 @@ DEMO = "Try it with the demo profile"
 DEMO_READY = "The demo person is imported: {messages} messages of an invented life. Now press Start."
 WELCOME = (
     "Keepsake reads what you once wrote, trains a small LoRA adapter on it, and then lets you compare, blind, "
-    "whether weights or retrieval remember you better. Create a profile and import a chat, or try the invented demo person."
+    "whether weights or retrieval remember you better. Create a profile and import a chat, or try the demo person."
 )
 SUMMARY = "{messages} messages · {facts} facts · {adapter}"
 HAS_ADAPTER = "adapter of {created}"
@@ -53,7 +56,7 @@ EXCLUDED = "excluded"
 # Inject
 DIAL = "How thorough?"
 DIAL_PLAIN = {"quick": "Quick", "normal": "Normal", "thorough": "Thorough"}
-DIAL_CHOICE = "{name}: up to {trials} trials, about {minutes} minutes"
+DIAL_CHOICE = "{name}: {trials} trials, about {minutes} min"
 DIAL_INFO = "Each trial trains an adapter with other settings; the one that answers held-out questions best is kept."
 BASE = "Base model"
 BASE_INFO = "pocket is embedded and works offline. A folder or a hub name (owner/name@revision) also works."
@@ -99,9 +102,7 @@ CANCELLED_TITLE, CANCELLED_TEXT = (
     "The profile keeps the adapter that it had. Start again whenever you like.",
 )
 INTERRUPTED_TITLE = "Interrupted"
-INTERRUPTED_TEXT = (
-    "The process ended before it was done (killed, or the machine was switched off). Nothing is lost: start again."
-)
+INTERRUPTED_TEXT = "The process ended before it was done (killed, or the machine was switched off). Nothing is lost: start again."
 FAILED_TITLE, FAILED_TEXT = "Failed", "It stopped without saying why; the log is {log}."
 TRIALS = "Trials"
 TRIAL_HEADINGS = ("No.", "LoRAs", "Layers", "Rank", "Learning rate", "Recall", "Invents", "Seconds", "State")
@@ -126,13 +127,9 @@ VOTES = {"left": "A is better", "right": "B is better", "tie": "Tie", "both_bad"
 VOTE_PROMPT = "Which answer is better?"
 THINKING = "Loading and reading ..."
 EMPTY_ANSWER = "(no answer)"
-EMPTY_CHAT = (
-    "Two answers, one remembered in the weights, one looked up. You will not know which is which until you vote."
-)
+EMPTY_CHAT = "Two answers, one remembered in the weights, one looked up. You will not know which is which until you vote."
 TRY_ASKING = "Try asking"
-NO_ADAPTER = (
-    "There is no adapter for this profile yet, so there is nothing to compare. Inject first; quick takes a few minutes."
-)
+NO_ADAPTER = "There is no adapter for this profile yet, so there is nothing to compare. Inject first; quick takes a few minutes."
 MODEL_BUSY = "The model is busy with another answer: try again in a moment."
 SIDES = {"adapter": "Adapter", "rag": "Retrieval", "base": "Bare model", "hybrid": "Both together"}
 SIDE_MEANS = {
@@ -156,11 +153,9 @@ ALREADY_VOTED = "This answer has its vote, given before the sides were shown: as
 RESULTS_VOTES = "Your votes"
 RESULTS_MEASURED = "Measured"
 NO_VOTES = "No votes yet: compare a few answers in Chat."
-WIN_LINE = (
-    "{side} won {wins} of {decided} decided votes against {other}: {share:.0%} (95 % interval {low:.0%} to {high:.0%})."
-)
+WIN_LINE = "{side} won {wins} of {decided} decided votes against {other}: {share:.0%} (95 % interval {low:.0%} to {high:.0%})."
 NONE_DECIDED = "{side} against {other}: nothing decided yet."
-APART = "{ties} ties and {bad} both bad are not counted."
+APART = "Not counted: ties {ties}, both bad {bad}."
 VERDICT_WINS = "{side} wins for you."
 VERDICT_OPEN = "Too close or too few votes to say which is better."
 MEASURE, MEASURING = "Measure now", "Measuring ..."
@@ -179,7 +174,7 @@ SIDE_HEADINGS = (
     "Side", "Recall", "95 % interval", "Abstains", "Invents", "ROUGE-1", "ROUGE-2", "ROUGE-L", "Persona-F1", "ms", "Prompt tokens",
 )  # fmt: skip
 EXPLAIN_COLUMNS = (
-    "Recall: share of questions answered right. Abstains and invents: what it does when asked about things you never told. "
+    "Recall: share of questions answered right. Abstains, invents: what it does when asked about things you never told. "
     "ROUGE and persona-F1: overlap with the reference answers. ms: time an answer."
 )
 SAMPLE = "A sample of questions"

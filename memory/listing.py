@@ -7,9 +7,7 @@ Row = dict[str, Any]
 
 def show_import(result: Row) -> str:
     """What was imported, who is taken for the person, and what was assumed or left out."""
-    counts = (
-        f"{result['imported']} messages imported, {result['duplicates']} there already, {result['skipped']} skipped"
-    )
+    counts = f"{result['imported']} messages imported, {result['duplicates']} there already, {result['skipped']} skipped"
     lines = [f"{result['profile']}: {counts} ({result['format']}).", f'You are "{result["me"]}"; if not, name --me.']
     for row in result["senders"]:
         lines.append(f"  {row['messages']:>6}  {row['sender']}{'  (you)' if row['me'] else ''}")
@@ -39,17 +37,13 @@ def show_facts(rows: list[Row]) -> str:
 
 def show_hits(rows: list[Row]) -> str:
     """One hit a line, best first."""
-    lines = [
-        f"{row['score']:.4f}  {row['kind']:<7} {row['id']:>6}  {_time(row['timestamp'])}{row['text']}" for row in rows
-    ]
+    lines = [f"{row['score']:.4f}  {row['kind']:<7} {row['id']:>6}  {_time(row['timestamp'])}{row['text']}" for row in rows]
     return "\n".join(lines) or "Nothing was found."
 
 
 def show_profiles(rows: list[Row]) -> str:
     """One profile a line."""
-    lines = [
-        f"{row['name']}: {row['messages']} messages, {row['facts']} facts, {row['adapters']} adapters" for row in rows
-    ]
+    lines = [f"{row['name']}: {row['messages']} messages, {row['facts']} facts, {row['adapters']} adapters" for row in rows]
     return "\n".join(lines) or "No profiles yet: import a chat export."
 
 

@@ -57,9 +57,7 @@ def tidy_value(value: str) -> str:
     """A field's value on one line; raises BadForm."""
     tidy = " ".join(unicodedata.normalize("NFC", clean_text(value)).split())
     if len(tidy) > LONGEST_VALUE:
-        raise BadForm(
-            f"A form field holds at most {LONGEST_VALUE} letters, and one has {len(tidy)}: use the text instead."
-        )
+        raise BadForm(f"A form field holds at most {LONGEST_VALUE} letters, and one has {len(tidy)}: use the text instead.")
     return tidy
 
 
@@ -72,9 +70,7 @@ def _save_field_facts(db: Database, profile: Profile, fields: dict[str, str]) ->
             remove_facts(db, [fact.id])
         else:
             edit_fact(db, fact.id, fact_of_field(field, new))
-    add_facts(
-        db, profile.id, [NewFact(fact_of_field(field, value), None, "profile") for field, value in fields.items()]
-    )
+    add_facts(db, profile.id, [NewFact(fact_of_field(field, value), None, "profile") for field, value in fields.items()])
 
 
 def _save_about(db: Database, profile: Profile, about: str) -> None:
@@ -82,9 +78,7 @@ def _save_about(db: Database, profile: Profile, about: str) -> None:
     sender = profile.me or profile.form.get("name") or profile.name
     wanted = [ParsedMessage(ABOUT_ME, sender, USER, None, text) for text in _sentences(about)]
     texts = {message.text for message in wanted}
-    stored = [
-        m for m in list_messages(db, profile.id, only_me=True) if m.conversation == ABOUT_ME and m.timestamp is None
-    ]
+    stored = [m for m in list_messages(db, profile.id, only_me=True) if m.conversation == ABOUT_ME and m.timestamp is None]
     stale = [m.id for m in stored if m.text not in texts]
     delete_messages(db, profile.id, stale)
     kept = {m.text for m in stored}

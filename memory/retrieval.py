@@ -120,9 +120,7 @@ def _rank_by_meaning(db: Database, profile_id: int, kinds: Sequence[str], query:
     return rankings
 
 
-def _embed_kind(
-    db: Database, profile_id: int, kind: str, model: Embedder, progress: Callable[[int, int], None] | None
-) -> int:
+def _embed_kind(db: Database, profile_id: int, kind: str, model: Embedder, progress: Callable[[int, int], None] | None) -> int:
     todo = embeddings.missing(db, profile_id, kind, model.name + RECIPE)
     # Saved batch by batch, so that a search which is stopped has not worked for nothing.
     for start in range(0, len(todo), SAVE_EVERY):

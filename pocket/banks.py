@@ -28,7 +28,9 @@ class Relation:
         if not (self.said and self.fact and self.ask and "v" in self.slots):
             found.append(f"{self.name}: said, fact, ask and slot v are needed")
         needed = {slot for line in self.fact for slot in _SLOT.findall(line)}
-        found += [f"{self.name}: said line lacks a slot of the fact: {line}" for line in self.said if not needed <= set(_SLOT.findall(line))]
+        found += [
+            f"{self.name}: said line lacks a slot of the fact: {line}" for line in self.said if not needed <= set(_SLOT.findall(line))
+        ]
         found += [f"{self.name}: ask line holds the asked value: {line}" for line in self.ask if "{v}" in line]
         every = [*self.said, *self.fact, *self.ask, *self.rev, *self.yes, *(part for pair in self.use for part in pair)]
         found += [f"{self.name}: unknown slot in: {line}" for line in every if not set(_SLOT.findall(line)) <= set(self.slots)]
@@ -63,7 +65,7 @@ def parse_bank(text: str) -> list[Relation]:
         elif head == "@":
             relations.append(Relation(rest.strip(), {}, lists))
         elif head == "slots":
-            relations[-1].slots.update(pair.split("=", 1) for pair in rest.split())  # type: ignore[arg-type]
+            relations[-1].slots.update((slot, kind) for slot, _, kind in (pair.partition("=") for pair in rest.split()))
         elif head == "use":
             request, _, reply = rest.partition("=>")
             relations[-1].use.append((request.strip(), reply.strip()))

@@ -25,11 +25,11 @@ from pocket.items import Item, make_item
 from pocket.style import casual, digress, question
 from pocket.tokens import WEIGHTS
 from tuning.bases import LoadedBase, load_base, resolve_base
-from tuning.generate import generate
+from tuning.generate import generate, generate_lines
 from tuning.likelihood import encode_example, pad_batch
 from tuning.prompts import ChatMessage, is_abstention, render_chat, render_questions, render_study
 from tuning.scores import holds_answer, wilson_interval
-from tuning.study import parse_facts
+from tuning.study import parse_facts, sure_lines
 
 Chat = list[ChatMessage]
 
@@ -70,7 +70,10 @@ class Examiner:
         items = self.items(self.rng.randint(2, 3))
         history: Chat = []
         for item in items:
-            history += [{"role": "user", "content": digress(casual(item.said, self.rng), self.rng)}, {"role": "assistant", "content": "Good to know."}]
+            history += [
+                {"role": "user", "content": digress(casual(item.said, self.rng), self.rng)},
+                {"role": "assistant", "content": "Good to know."},
+            ]
         item = self.rng.choice(items)
         asked = question(self.rng.choice(item.ask), self.rng)
         return Test(render_chat(asked, history=history), item.value, asked)
@@ -112,10 +115,10 @@ def study_scores(loaded: LoadedBase, examiner: Examiner, size: int) -> tuple[lis
     items = [make_item(examiner.rng.choice(examiner.relations), examiner.rng) for _ in range(size)]
     messages = [(digress(casual(item.said, examiner.rng), examiner.rng), item.value) for item in items]
     messages += [(text, "") for text in examiner.rng.sample(examiner.chatter, min(len(examiner.chatter), size // 4))]
-    replies = generate(loaded, [render_study(text) for text, _ in messages], max_new_tokens=64)
+    replies = generate_lines(loaded, [render_study(text) for text, _ in messages], max_new_tokens=72)
     right, found = [], []
-    for (text, value), reply in zip(messages, replies):
-        facts = parse_facts(reply, text, Counter())
+    for (text, value), lines in zip(messages, replies):
+        facts = parse_facts(sure_lines(lines, Counter()), text, Counter())
         right += [bool(value) and holds_answer(fact, value) for fact in facts]
         if value:
             found.append(any(holds_answer(fact, value) for fact in facts))
@@ -145,7 +148,11 @@ def is_broken(reply: str) -> bool:
 
 def distinct(replies: Sequence[str], size: int) -> float:
     """Distinct n-grams over all n-grams of the replies (Li et al. 2016)."""
-    grams = [tuple(words[start : start + size]) for words in (reply.lower().split() for reply in replies) for start in range(len(words) - size + 1)]
+    grams = [
+        tuple(words[start : start + size])
+        for words in (reply.lower().split() for reply in replies)
+        for start in range(len(words) - size + 1)
+    ]
     return round(len(set(grams)) / max(1, len(grams)), 4)
 
 
@@ -219,13 +226,20 @@ def main() -> None:
     for name, value in result["skills"].items():
         low, high = result["intervals"][name]
         print(f"{name:16} {100 * value:5.1f} %   ({100 * low:.0f} to {100 * high:.0f})")
-    print(f"perplexity {result['perplexity']}, broken answers {100 * result['broken_answers']:.1f} %, {result['tokens_per_second']:.0f} tokens/s")
+    print(
+        f"perplexity {result['perplexity']}, broken answers {100 * result['broken_answers']:.1f} %, {result['tokens_per_second']:.0f} tokens/s"
+    )
 
 
 def show(loaded: LoadedBase, count: int, seed: int) -> None:
     """Print questions with what was expected and what was said, to read."""
     examiner = Examiner(seed)
-    for name, draw in (("answer_8", lambda: examiner.answer(8)), ("conversation", examiner.conversation), ("abstain", examiner.unsaid), ("implicit", examiner.implicit)):
+    for name, draw in (
+        ("answer_8", lambda: examiner.answer(8)),
+        ("conversation", examiner.conversation),
+        ("abstain", examiner.unsaid),
+        ("implicit", examiner.implicit),
+    ):
         tests = [draw() for _ in range(count)]
         for test, reply in zip(tests, generate(loaded, [test.chat for test in tests])):
             print(f"{name:12} [{test.value or 'decline'}] {test.asked} -> {reply}")

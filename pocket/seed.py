@@ -9,6 +9,7 @@ equals the current one and write the token that stands there. Everything trains 
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -76,7 +77,7 @@ def _slice_of(identity: Tensor, head: int, count: int) -> Tensor:
     return identity[start : start + count] if start + count <= len(identity) else identity[-count:]
 
 
-def _attend_previous(attention: torch.nn.Module, offset: int, head_width: int, speeds: list[float], constant: float) -> None:
+def _attend_previous(attention: Any, offset: int, head_width: int, speeds: list[float], constant: float) -> None:
     """Score of position n for key m becomes sum over fast pairs of amplitude^2 * cos((m - n + 1) * speed): a peak at m = n - 1."""
     fast = range(min(8, head_width // 4))
     margin = sum(1 - math.cos(speeds[pair]) for pair in fast) / math.sqrt(head_width)
@@ -87,7 +88,7 @@ def _attend_previous(attention: torch.nn.Module, offset: int, head_width: int, s
         attention.q_proj.weight[offset + pair + head_width // 2, 0] -= amplitude / constant * math.sin(speeds[pair])
 
 
-def _carry(attention: torch.nn.Module, dims: Tensor, offset: int, shift: int, scale: float) -> None:
+def _carry(attention: Any, dims: Tensor, offset: int, shift: int, scale: float) -> None:
     """The attended token's identity dimensions land `shift` higher, at their original size (RMSNorm divided them by `scale`)."""
     for place, dim in enumerate(dims.tolist()):
         attention.v_proj.weight[offset + place, dim] += 1.0

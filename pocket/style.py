@@ -11,8 +11,12 @@ CLOSERS = (
     "can you help me with a plan?|what would you do?|thanks!|not that it matters|let me know what you think|do you have an idea?|crazy, right?|"
     "can you write that down?|please keep that in mind|how was your day?|I'm so tired today|the weather is awful here|it was a long day"
 ).split("|")
-CORRECTORS = "actually,|correction:|update:|scratch that,|sorry, wrong:|small change:|news:|change of plan:|not anymore,|as of today,|oh, I meant:".split("|")
-ACKS = "Got it.|Nice!|Thanks for telling me.|Good to know.|Noted.|That's great.|I see.|Okay!|I'll remember that.|Oh, lovely.|Sounds good.".split("|")
+CORRECTORS = "actually,|correction:|update:|scratch that,|sorry, wrong:|small change:|news:|change of plan:|not anymore,|as of today,|oh, I meant:".split(
+    "|"
+)
+ACKS = "Got it.|Nice!|Thanks for telling me.|Good to know.|Noted.|That's great.|I see.|Okay!|I'll remember that.|Oh, lovely.|Sounds good.".split(
+    "|"
+)
 
 
 def casual(text: str, rng: Random) -> str:

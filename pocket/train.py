@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import torch
@@ -102,8 +103,9 @@ def train(options: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.pt"
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    tokenizer = AutoTokenizer.from_pretrained(WEIGHTS)
-    model = build_model(options.width, options.layers, options.seed).to(device)
+    tokenizer: Any = AutoTokenizer.from_pretrained(WEIGHTS)
+    model: Any = build_model(options.width, options.layers, options.seed)
+    model.to(device)
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     muon = torch.optim.Muon(matrices, lr=options.muon, weight_decay=0.02)
@@ -125,7 +127,7 @@ def train(options: argparse.Namespace) -> None:
         answers = weights == 1.0
         return (losses * weights).sum() / weights.sum(), (losses * answers).sum() / answers.sum()
 
-    compiled = torch.compile(loss_of) if not options.eager else loss_of
+    compiled: Any = loss_of if options.eager else torch.compile(loss_of)
     clock, seen = time.time(), 0
     log = (folder / "log.jsonl").open("a")
     for step, (batch, scored) in enumerate(prefetch(packer, start, options.steps), start):
@@ -158,7 +160,8 @@ def train(options: argparse.Namespace) -> None:
 def export(name: str, folder: Path = WEIGHTS) -> None:
     """Write the newest checkpoint as a folder that `AutoModelForCausalLM.from_pretrained` loads: bf16, shards of at most 15 MB."""
     state = torch.load(RUNS / name / "checkpoint.pt", map_location="cpu", weights_only=True)
-    model = build_model(*state["shape"], seed=0)
+    width, layers = state["shape"]
+    model: Any = build_model(width, layers, seed=0)
     model.load_state_dict(state["model"])
     tokenizer = AutoTokenizer.from_pretrained(WEIGHTS)
     end, pad = tokenizer.convert_tokens_to_ids(END), tokenizer.convert_tokens_to_ids(PAD)

@@ -4,6 +4,7 @@ In: a slot type and a `random.Random`. Out: a string that fits the grammar descr
 """
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 _ONSETS = "b br c ch d dr f fl g gr h j k kr l m n p pr qu r s sh sk st t th tr v w y z".split()
@@ -75,7 +76,9 @@ _SCHOOL_TAILS = ["College", "University", "School", "Academy", "Institute", "Hig
 _PLACE_TAILS = ["", "", "", " Bay", " Hill", " Valley", " Island", " Park", " Lake", " Village", " Forest"]
 _STREET_TAILS = ["Street", "Road", "Lane", "Avenue", "Close", "Square", "Way"]
 _TITLE_HEADS = "Silent Broken Golden Last Paper Crimson Midnight Hollow Electric Wandering Frozen Little Second Distant Velvet Salt".split()
-_TITLE_NOUNS = "Harbour Garden Letters Lantern River Orchard Clock Sparrow Mountain Kitchen Machine Summer Island Mirror Train Winter".split()
+_TITLE_NOUNS = (
+    "Harbour Garden Letters Lantern River Orchard Clock Sparrow Mountain Kitchen Machine Summer Island Mirror Train Winter".split()
+)
 _TEAM_TAILS = ["Rovers", "United", "Hawks", "Wolves", "Rangers", "Comets", "Lions", "Athletic", "Otters"]
 
 
@@ -151,19 +154,23 @@ MAKERS: dict[str, Callable[[Random], str]] = {
     "money": _money,
     "date": _date,
     "time": _time,
-    "duration": lambda rng: rng.choice((f"{rng.randint(2, 12) * 5} minutes", f"{rng.randint(2, 9)} hours", "half an hour", f"{rng.randint(2, 9)} weeks")),
+    "duration": lambda rng: rng.choice(
+        (f"{rng.randint(2, 12) * 5} minutes", f"{rng.randint(2, 9)} hours", "half an hour", f"{rng.randint(2, 9)} weeks")
+    ),
     "years": lambda rng: f"{rng.randint(2, 30)} years",
     "distance": lambda rng: f"{rng.randint(2, 60)} {rng.choice(('km', 'km', 'miles'))}",
     "school": _with_tail(_SCHOOL_TAILS),
     "medicine": lambda rng: made_up(rng, 2) + rng.choice(("in", "ol", "ex", "am", "ine")),
     "shop": _with_tail(_SHOP_TAILS),
-    "restaurant": lambda rng: rng.choice((f"{made_up(rng)} {rng.choice(_FOOD_TAILS)}", f"the {rng.choice(_TITLE_HEADS)} {rng.choice(_TITLE_NOUNS)}", made_up(rng))),
+    "restaurant": lambda rng: rng.choice(
+        (f"{made_up(rng)} {rng.choice(_FOOD_TAILS)}", f"the {rng.choice(_TITLE_HEADS)} {rng.choice(_TITLE_NOUNS)}", made_up(rng))
+    ),
     "team": lambda rng: rng.choice((f"the {made_up(rng)} {rng.choice(_TEAM_TAILS)}", f"{made_up(rng)} {rng.choice(_TEAM_TAILS)}")),
     "brand": lambda rng: made_up(rng),
     "word": lambda rng: made_up(rng).lower(),
     "code": _code,
 }
-MAKERS.update({key: (lambda rng, key=key: _pick(rng, key)) for key in LISTS if key not in MAKERS and not key.startswith("real_")})
+MAKERS.update({key: partial(_pick, key=key) for key in LISTS if key not in MAKERS and not key.startswith("real_")})
 
 
 def make_value(kind: str, rng: Random, own_lists: dict[str, list[str]] | None = None) -> str:

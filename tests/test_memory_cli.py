@@ -60,9 +60,7 @@ def test_messages_come_in_order_with_who_said_them(capsys: pytest.CaptureFixture
     assert (second["sender"], second["me"]) == ("Ben", False)
 
 
-def test_search_facts_forget_and_profiles_work_on_what_was_imported(
-    capsys: pytest.CaptureFixture[str], home: Path
-) -> None:
+def test_search_facts_forget_and_profiles_work_on_what_was_imported(capsys: pytest.CaptureFixture[str], home: Path) -> None:
     import_android(capsys)
     hit = call(capsys, "search", "--profile", "ana", "--words-only", "happy", "year")[0]
     assert (hit["kind"], hit["text"], hit["timestamp"]) == ("message", "Happy new year", "2024-01-01T00:00:00")
@@ -100,9 +98,7 @@ def test_every_command_speaks_to_people_without_json(capsys: pytest.CaptureFixtu
         assert cli.main([*args, "--profile", "ana"]) == 0
     assert cli.main(["profiles"]) == 0 and cli.main(["demo"]) == 0
     printed = capsys.readouterr()
-    assert (
-        "Happy new year" in printed.out and "Forgotten: 1 messages" in printed.out and "Nora Lindqvist" in printed.out
-    )
+    assert "Happy new year" in printed.out and "Forgotten: 1 messages" in printed.out and "Nora Lindqvist" in printed.out
     assert "{" not in printed.out and printed.err == ""
 
 
@@ -117,9 +113,7 @@ def test_every_command_speaks_to_people_without_json(capsys: pytest.CaptureFixtu
         (["profile", "--profile", "ana", "--about", "@/nowhere"], "/nowhere"),
     ],
 )
-def test_an_error_is_one_sentence_on_both_streams(
-    capsys: pytest.CaptureFixture[str], args: list[str], word: str
-) -> None:
+def test_an_error_is_one_sentence_on_both_streams(capsys: pytest.CaptureFixture[str], args: list[str], word: str) -> None:
     assert word in fail(capsys, *args)
 
 

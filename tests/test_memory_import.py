@@ -83,9 +83,7 @@ def test_an_android_export_keeps_captions_and_lines_that_look_like_headers() -> 
         ("dutch", "Sem", "Ik woon in Gouda", "2024-02-13T14:07:00"),
     ],
 )
-def test_placeholders_and_notices_are_known_in_seven_languages(
-    language: str, sender: str, text: str, time: str
-) -> None:
+def test_placeholders_and_notices_are_known_in_seven_languages(language: str, sender: str, text: str, time: str) -> None:
     export = parse_export(FIXTURES / f"whatsapp_{language}.txt")
     assert (said(export), times(export)) == ([(sender, text)], [time])
 
@@ -103,9 +101,7 @@ def test_placeholders_and_notices_are_known_in_seven_languages(
         (["2024. 4. 3. 오후 2:30", "2024. 4. 5. 오전 2:30"], "2024-04-03"),
     ],
 )
-def test_the_order_of_day_and_month_is_decided_from_the_whole_file(
-    tmp_path: Path, headers: list[str], expected: str
-) -> None:
+def test_the_order_of_day_and_month_is_decided_from_the_whole_file(tmp_path: Path, headers: list[str], expected: str) -> None:
     export = parse_export(whatsapp(tmp_path, *(f"{header} - Ana: hi" for header in headers)))
     assert times(export)[0].startswith(expected)
 
@@ -322,9 +318,7 @@ def test_an_unknown_me_lists_the_senders_and_stores_nothing(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("profile", "expected"), [("ben", "Ben"), ("me", "Ana")])
-def test_me_is_guessed_by_the_profiles_name_else_by_who_writes_most(
-    tmp_path: Path, profile: str, expected: str
-) -> None:
+def test_me_is_guessed_by_the_profiles_name_else_by_who_writes_most(tmp_path: Path, profile: str, expected: str) -> None:
     db = open_store(tmp_path)
     assert import_files(db, profile, [FIXTURES / "whatsapp_android_dmy.txt"])["me"] == expected
 

@@ -43,9 +43,7 @@ def ana(db: Database) -> Profile:
 
 
 def say(db: Database, profile: int, *said: tuple[str, str]) -> None:
-    save_import(
-        db, profile, ParsedExport("plain", [ParsedMessage("Walk", who, "person", None, t) for who, t in said]), "Ana"
-    )
+    save_import(db, profile, ParsedExport("plain", [ParsedMessage("Walk", who, "person", None, t) for who, t in said]), "Ana")
 
 
 def texts(db: Database, profile: int, query: str, dense: bool = False, k: int = 8) -> list[str]:
@@ -102,9 +100,7 @@ def test_fusion_prefers_what_both_rankings_hold() -> None:
     assert max(scores, key=lambda key: scores[key]) == ("fact", 2)
 
 
-def test_meaning_finds_what_shares_no_word_without_any_network(
-    db: Database, ana: Profile, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_meaning_finds_what_shares_no_word_without_any_network(db: Database, ana: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("the network was used")
 
@@ -127,9 +123,7 @@ def test_vectors_are_of_unit_length_and_loaded_once(db: Database, ana: Profile) 
     assert embedder.load_embedder() is embedder.load_embedder()
 
 
-def test_without_the_packages_for_vectors_words_alone_are_searched(
-    db: Database, ana: Profile, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_packages_for_vectors_words_alone_are_searched(db: Database, ana: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     embedder.load_embedder.cache_clear()
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)  # import then raises ImportError
     add_facts(db, ana.id, [NewFact("Your cat is Pepper.")])
@@ -144,9 +138,7 @@ def test_importing_memory_loads_neither_torch_nor_the_sentence_model() -> None:
 
 
 def test_the_form_becomes_facts_and_the_free_text_messages_to_study(db: Database, ana: Profile) -> None:
-    save_profile_form(
-        db, ana, {"Name": "Ana Ruiz", "city": " Oslo ", "hobbies": "chess"}, "I sing. I climb!\nMy cat is old"
-    )
+    save_profile_form(db, ana, {"Name": "Ana Ruiz", "city": " Oslo ", "hobbies": "chess"}, "I sing. I climb!\nMy cat is old")
     assert [(f.text, f.source) for f in list_facts(db, ana.id)] == [
         ("Your name is Ana Ruiz.", "profile"), ("You live in Oslo.", "profile"), ("Your hobbies are chess.", "profile"),
     ]  # fmt: skip
@@ -177,9 +169,7 @@ def test_forgetting_reaches_into_the_form_and_the_free_text(db: Database, ana: P
 
 
 @pytest.mark.parametrize(("form", "about"), [({"": "x"}, ""), ({"a": "x" * 501}, ""), ({}, "x" * 20_001)])
-def test_a_form_that_cannot_be_kept_is_refused_and_changes_nothing(
-    db: Database, ana: Profile, form: dict[str, str], about: str
-) -> None:
+def test_a_form_that_cannot_be_kept_is_refused_and_changes_nothing(db: Database, ana: Profile, form: dict[str, str], about: str) -> None:
     with pytest.raises(BadForm):
         save_profile_form(db, ana, form, about)
     assert load_profile(db, "ana") == ana
@@ -192,10 +182,7 @@ def test_the_demo_imports_twice_to_the_same_profile_and_answers_its_questions(db
     assert profile.me == "Nora Lindqvist" and not any(m.me for m in stored if m.sender == "Tomas Wilder")
     questions = [question for question in demo_questions() if question.get("answer")]
     found = sum(
-        any(
-            question["answer"].lower() in text.lower()
-            for text in texts(db, profile.id, question["question"], dense=True)
-        )
+        any(question["answer"].lower() in text.lower() for text in texts(db, profile.id, question["question"], dense=True))
         for question in questions
     )
     # 0.92 when this was written; words alone reach 0.78 and vectors of single messages 0.89.

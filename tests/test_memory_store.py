@@ -177,9 +177,7 @@ def test_names_are_trimmed_and_composed_and_an_unknown_one_lists_the_others(db: 
 
 
 def test_the_same_fact_in_other_words_case_is_one_fact(db: Database, ana: int) -> None:
-    ids = add_facts(
-        db, ana, [NewFact("Your cat is Pepper."), NewFact("your  cat is pepper"), NewFact("Your dog is Rex.")]
-    )
+    ids = add_facts(db, ana, [NewFact("Your cat is Pepper."), NewFact("your  cat is pepper"), NewFact("Your dog is Rex.")])
     assert ids[0] == ids[1] and len(set(ids)) == 2
     assert [fact.text for fact in list_facts(db, ana)] == ["Your cat is Pepper.", "Your dog is Rex."]
 
@@ -264,9 +262,7 @@ def test_a_fact_of_another_profile_cannot_be_forgotten_from_here(db: Database, a
     assert len(list_facts(db, other)) == 1
 
 
-def test_forgetting_a_message_takes_its_facts_unless_another_message_says_so(
-    db: Database, ana: int, tmp_path: Path
-) -> None:
+def test_forgetting_a_message_takes_its_facts_unless_another_message_says_so(db: Database, ana: int, tmp_path: Path) -> None:
     first, second = say(db, ana, f"I live in {SECRET} street and like tea", "Tea again")
     add_facts(db, ana, [NewFact(f"You live in {SECRET} street.", first), NewFact("You like tea.", first),
                         NewFact("You like tea.", second), NewFact("You like jazz.", None)])  # fmt: skip
@@ -290,16 +286,12 @@ def test_forgetting_all_leaves_the_name_and_nothing_else(db: Database, ana: int,
     save_vote(db, save_turn(db, ana, "c", SECRET, "a", "b", SECRET, SECRET, {}), "left")
     save_report(db, ana, "recall", {"x": SECRET})
     went = forget_all(db, ana)
-    assert went == {
-        name: 1 for name in ("messages", "facts", "runs", "adapters", "turns", "reports", "examples", "votes")
-    }
+    assert went == {name: 1 for name in ("messages", "facts", "runs", "adapters", "turns", "reports", "examples", "votes")}
     assert load_profile(db, "ana").id == ana and not file_holds(tmp_path, SECRET)
     assert len(say(db, ana, f"My password is {SECRET}")) == 1  # a fresh start
 
 
-def test_a_deleted_profile_leaves_nothing_in_the_file_and_others_untouched(
-    db: Database, ana: int, tmp_path: Path
-) -> None:
+def test_a_deleted_profile_leaves_nothing_in_the_file_and_others_untouched(db: Database, ana: int, tmp_path: Path) -> None:
     other = create_profile(db, "ben").id
     say(db, other, "I like tea")
     say(db, ana, f"My password is {SECRET}")
@@ -307,9 +299,7 @@ def test_a_deleted_profile_leaves_nothing_in_the_file_and_others_untouched(
     assert not file_holds(tmp_path, SECRET) and len(list_messages(db, other)) == 1
 
 
-def test_a_purge_that_another_process_blocked_is_done_on_the_next_opening(
-    db: Database, ana: int, tmp_path: Path
-) -> None:
+def test_a_purge_that_another_process_blocked_is_done_on_the_next_opening(db: Database, ana: int, tmp_path: Path) -> None:
     message = say(db, ana, f"My password is {SECRET}")[0]
     reader = open_store(tmp_path)
     reader.conn.execute("BEGIN")
@@ -403,9 +393,7 @@ def test_trials_and_examples_come_back_as_they_were_saved(db: Database, ana: int
     save_trial(db, run, 1, {"rank": 16}, {"recall": 0.75}, "complete", 3.0, 2000)
     assert [(t.number, t.params) for t in list_trials(db, run)] == [(0, {"rank": 4}), (1, {"rank": 16})]
     fact = add_facts(db, ana, [NewFact("You like tea.")])[0]
-    save_examples(
-        db, run, [{"fact_id": fact, "messages": ["é"]}, {"fact_id": 99}, {"fact_id": None, "kind": "negative"}]
-    )
+    save_examples(db, run, [{"fact_id": fact, "messages": ["é"]}, {"fact_id": 99}, {"fact_id": None, "kind": "negative"}])
     assert [row.get("kind", row.get("messages")) for row in list_examples(db, run)] == [["é"], "negative"]
 
 
@@ -453,9 +441,7 @@ def test_no_sql_is_written_outside_of_the_store() -> None:
     root = Path(__file__).parent.parent
     outside = [path for folder in ("memory", "tuning", "app") for path in (root / folder).rglob("*.py")]
     words = ("SELECT ", "INSERT INTO", "DELETE FROM", "UPDATE runs", ".execute(")
-    found = [
-        path for path in outside if "memory/store/" not in path.as_posix() and any(w in path.read_text() for w in words)
-    ]
+    found = [path for path in outside if "memory/store/" not in path.as_posix() and any(w in path.read_text() for w in words)]
     assert found == []
 
 

@@ -122,7 +122,18 @@ def test_a_resumed_training_equals_an_unbroken_one(tmp_path, monkeypatch):
     def run(name: str, steps: int) -> None:
         trainer.train(
             argparse.Namespace(
-                name=name, steps=steps, decay=0, width=128, layers=2, rows=2, length=128, muon=0.003, adam=0.001, seed=0, every=2, eager=True
+                name=name,
+                steps=steps,
+                decay=0,
+                width=128,
+                layers=2,
+                rows=2,
+                length=128,
+                muon=0.003,
+                adam=0.001,
+                seed=0,
+                every=2,
+                eager=True,
             )
         )
 

@@ -51,7 +51,7 @@ def test_an_adapter_comes_back_from_bytes_to_the_bit(tiny):
     model = attach(tiny, LoraPlan(("all", "early"), rank=4), seed=0)
     stir(model)
     expected = logits_of(model)
-    weights, config = to_bytes(model)
+    weights, config = to_bytes(model, tiny.base)
     detach(model)
     again = from_adapter(tiny, stored(tiny, weights, config))
     assert torch.equal(logits_of(again), expected)
@@ -70,7 +70,7 @@ def test_the_base_side_and_the_detached_model_equal_the_base_bit_for_bit(tiny):
 
 def test_an_adapter_of_another_base_is_refused(tiny):
     model = attach(tiny, LoraPlan(), seed=0)
-    adapter = stored(tiny, *to_bytes(model))
+    adapter = stored(tiny, *to_bytes(model, tiny.base))
     detach(model)
     with pytest.raises(NoAdapter, match="was trained on"):
         from_adapter(tiny, replace(adapter, base_revision="other"))
@@ -110,7 +110,11 @@ def test_four_bit_weights_still_train_on_a_cpu_after_an_evaluation(tiny_folder):
 
 def test_layer_sets_hold_at_least_one_layer():
     assert layer_numbers("all", 3) == [0, 1, 2]
-    assert layer_numbers("early", 8) == [0, 1, 2, 3] and layer_numbers("late", 8) == [4, 5, 6, 7] and layer_numbers("middle", 8) == [2, 3, 4, 5]
+    assert (
+        layer_numbers("early", 8) == [0, 1, 2, 3]
+        and layer_numbers("late", 8) == [4, 5, 6, 7]
+        and layer_numbers("middle", 8) == [2, 3, 4, 5]
+    )
     assert layer_numbers("late", 1) == [0]
 
 

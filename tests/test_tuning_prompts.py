@@ -13,7 +13,9 @@ def test_the_usual_ways_of_not_knowing_are_recognised(reply: str):
     assert is_abstention(reply)
 
 
-@pytest.mark.parametrize("reply", ["Your cat is called Biscuit.", "You told me that you know Anna.", "You never eat fish.", "No, your cat is called Rex."])
+@pytest.mark.parametrize(
+    "reply", ["Your cat is called Biscuit.", "You told me that you know Anna.", "You never eat fish.", "No, your cat is called Rex."]
+)
 def test_answers_are_not_taken_for_abstentions(reply: str):
     assert not is_abstention(reply)
 

@@ -7,7 +7,7 @@ import pytest
 
 from memory.store import Fact
 from tuning.examples import Example, distinct_phrasings, near_questions, split_plain, split_questions
-from tuning.study import parse_facts, parse_questions, plain_questions, replaces
+from tuning.study import parse_facts, parse_questions, plain_questions, replaces, sure_lines
 
 MESSAGE = "my sister Mina got a job at Halvorsen Bakery btw, she starts on 3 May"
 
@@ -27,6 +27,8 @@ def test_facts_that_stand_in_the_message_are_kept():
         ("Mina works at Halvorsen Bakery.", "speak of the person"),
         ("Your favourite colour is bright green.", "not in the message"),
         ("Your sister?", "short statement"),
+        ("Your sister got a job got a job got a job.", "repeats"),
+        ("Your sister got a jojojojojojojob.", "repeats"),
     ],
 )
 def test_what_the_base_invents_is_dropped_and_counted(line: str, reason: str):
@@ -76,7 +78,9 @@ def test_held_out_phrasings_are_never_trained_on():
     examples = split_questions(fact, questions, Random(0))
     assert Counter(example.split for example in examples) == {"train": 6, "validation": 1, "test": 1}
     assert distinct_phrasings(examples)
-    assert not distinct_phrasings([*examples, Example(examples[0].question.upper(), "x", "recall", "train" if examples[0].split != "train" else "test")])
+    assert not distinct_phrasings(
+        [*examples, Example(examples[0].question.upper(), "x", "recall", "train" if examples[0].split != "train" else "test")]
+    )
     assert Counter(example.split for example in split_questions(fact, questions[:2], Random(0))) == {"train": 2}
 
 
@@ -89,3 +93,9 @@ def test_near_negatives_speak_of_the_persons_own_subjects():
     asked = near_questions(["Your cat is called Biscuit.", "Your old boat's engine is broken."], Random(0))
     assert any("my cat" in question for question in asked) and any("old boat" in question for question in asked)
     assert any("my parrot" in question for question in asked)
+
+
+def test_a_line_that_the_base_only_guessed_is_dropped():
+    dropped: Counter[str] = Counter()
+    assert sure_lines([("Your sister is Mina.", 0.9), ("You have a boat.", 0.01)], dropped) == "Your sister is Mina."
+    assert sum(dropped.values()) == 1

@@ -76,7 +76,9 @@ def run_bases(_: Database, args: argparse.Namespace) -> dict[str, Any]:
 
 def show_inject(result: dict[str, Any]) -> str:
     best = result["best"]
-    lines = [f"Adapter {result['adapter']} for {result['base']}: {result['facts']} facts in {result['seconds']:.0f} s, peak {result['peak_memory_mb']:.0f} MB."]
+    lines = [
+        f"Adapter {result['adapter']} for {result['base']}: {result['facts']} facts in {result['seconds']:.0f} s, peak {result['peak_memory_mb']:.0f} MB."
+    ]
     for trial in result["trials"]:
         plan, values = trial["plan"], trial["values"]
         said = f"recall {values['recall']:.0%}, invents {values['false_claims']:.0%}" if trial["state"] == "complete" else "stopped early"
@@ -111,7 +113,9 @@ def show_demo(result: dict[str, Any]) -> str:
 
 def show_bases(result: dict[str, Any]) -> str:
     lines = [result["machine"]["why"], "", "pocket: embedded, offline, needs about 1 GiB"]
-    return "\n".join([*lines, *(f"{base['id']}: {base['parameters']}, {base['licence']}, needs about {base['memory']} GiB" for base in result["bases"])])
+    return "\n".join(
+        [*lines, *(f"{base['id']}: {base['parameters']}, {base['licence']}, needs about {base['memory']} GiB" for base in result["bases"])]
+    )
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dic
 from safetensors.torch import load, save
 
 from memory.store import Adapter
-from tuning.bases import LoadedBase
+from tuning.bases import Base, LoadedBase
 from tuning.errors import InactiveAdapter, NoAdapter
 from tuning.prompts import PROMPT_VERSION
 
@@ -70,14 +70,12 @@ def _lora_config(loaded: LoadedBase, plan: LoraPlan, layer_set: str) -> LoraConf
         lora_alpha=plan.alpha,
         target_modules=loaded.targets,
         layers_to_transform=layer_numbers(layer_set, loaded.layers),
-        base_model_name_or_path=loaded.base.id,
-        revision=loaded.base.revision,
     )
 
 
 def _wrap(loaded: LoadedBase, configs: dict[str, LoraConfig]) -> PeftModel:
     names = list(configs)
-    model = get_peft_model(loaded.model, configs[names[0]], adapter_name=names[0])
+    model: Any = get_peft_model(loaded.model, configs[names[0]], adapter_name=names[0])
     for name in names[1:]:
         model.add_adapter(name, configs[name])
     model.base_model.set_adapter(names)
@@ -106,13 +104,14 @@ def trainable_parameters(model: PeftModel) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-def to_bytes(model: PeftModel) -> tuple[bytes, dict[str, Any]]:
-    """Safetensors bytes of all LoRAs (keys prefixed with their name) and their PEFT configurations."""
+def to_bytes(model: PeftModel, base: Base) -> tuple[bytes, dict[str, Any]]:
+    """Safetensors bytes of all LoRAs (keys prefixed with their name) and their PEFT configurations, which name the base by its id."""
     tensors, configs = {}, {}
     for name, config in model.peft_config.items():
         state = get_peft_model_state_dict(model, adapter_name=name)
         tensors.update({f"{name}/{key}": tensor.detach().cpu().contiguous() for key, tensor in state.items()})
         configs[name] = json.loads(json.dumps(config.to_dict(), default=_jsonable))
+        configs[name] |= {"base_model_name_or_path": base.id, "revision": base.revision}  # not a path of this machine
     return save(tensors), {"adapters": configs}
 
 

@@ -97,7 +97,7 @@ def load_base(base: Base, precision: str = "auto", device: str | None = None) ->
         options["local_files_only"] = True
     try:
         tokenizer = AutoTokenizer.from_pretrained(base.source, **({"revision": base.revision} if base.hub else {"local_files_only": True}))
-        model = AutoModelForCausalLM.from_pretrained(base.source, **options)
+        model: Any = AutoModelForCausalLM.from_pretrained(base.source, **options)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         where = "the hub was not reached or has no such model" if base.hub else "the folder is not a complete model"
@@ -140,7 +140,7 @@ def keep_cpu_gradients(model: PreTrainedModel) -> None:
     """Stop bitsandbytes from repacking 4-bit weights on AVX512-BF16 CPUs: after it every LoRA gradient is exactly 0, silently."""
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+            setattr(module, "support_avx512bf16_for_cpu", False)  # noqa: B010 - no declared attribute
 
 
 def count_layers(model: PreTrainedModel) -> int:

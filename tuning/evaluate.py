@@ -116,7 +116,10 @@ def score_side(questions: Sequence[Question], answers: Sequence[Answer]) -> dict
     scores["prompt_tokens"] = _mean([answer.prompt_tokens for answer in answers])
     kinds = sorted({question.kind for question, _ in known})
     scores["by_kind"] = {
-        kind: _share(sum(hit for hit, (question, _) in zip(hits, known) if question.kind == kind), sum(question.kind == kind for question, _ in known))
+        kind: _share(
+            sum(hit for hit, (question, _) in zip(hits, known) if question.kind == kind),
+            sum(question.kind == kind for question, _ in known),
+        )
         for kind in kinds
     }
     scores["known"], scores["unknown"] = len(known), len(unknown)
@@ -140,7 +143,10 @@ def render_table(sides: dict[str, dict[str, Any]]) -> str:
     rows = [["side", *(title for _, title in columns)]]
     rows += [[side, *(_cell(name, scores[name]) for name, _ in columns)] for side, scores in sides.items()]
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) if place == 0 else cell.rjust(width) for place, (cell, width) in enumerate(zip(row, widths))) for row in rows]
+    lines = [
+        "  ".join(cell.ljust(width) if place == 0 else cell.rjust(width) for place, (cell, width) in enumerate(zip(row, widths)))
+        for row in rows
+    ]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 

@@ -38,22 +38,53 @@ def generate(
     on_batch: Callable[[float], None] | None = None,
 ) -> list[str]:
     """One reply a chat, greedy unless `temperature` > 0; `on_batch` hears the share done and may raise to stop."""
-    prompts = [encode_chat(loaded, chat) for chat in chats]
-    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
-    replies = [""] * len(prompts)
-    torch.manual_seed(seed)
-    for start in range(0, len(order), BATCH):
-        chosen = order[start : start + BATCH]
-        outputs = _generate_batch(loaded, [prompts[index] for index in chosen], max_new_tokens, temperature)
-        for index, output in zip(chosen, outputs):
-            replies[index] = loaded.tokenizer.decode(output, skip_special_tokens=True).strip()
-        if on_batch:
-            on_batch((start + len(chosen)) / len(order))
+    outputs = _generate_all(loaded, chats, max_new_tokens, temperature, seed, on_batch)
+    return [str(loaded.tokenizer.decode([token for token, _ in output], skip_special_tokens=True)).strip() for output in outputs]
+
+
+def generate_lines(loaded: LoadedBase, chats: Sequence[Sequence[ChatMessage]], max_new_tokens: int) -> list[list[tuple[str, float]]]:
+    """The lines of one greedy reply a chat, each with the probability of its least likely token: how sure the model was of it."""
+    replies = []
+    for output in _generate_all(loaded, chats, max_new_tokens, 0.0, 0, None):
+        lines: list[list[tuple[int, float]]] = [[]]
+        for token, probability in output:
+            if "\n" in str(loaded.tokenizer.decode([token])):
+                lines.append([])
+            else:
+                lines[-1].append((token, probability))
+        texts = [(str(loaded.tokenizer.decode([token for token, _ in line])).strip(), line) for line in lines]
+        replies.append([(text, min(probability for _, probability in line)) for text, line in texts if text])
     return replies
 
 
+Output = list[tuple[int, float]]  # token ids with their probabilities
+
+
+def _generate_all(
+    loaded: LoadedBase,
+    chats: Sequence[Sequence[ChatMessage]],
+    max_new_tokens: int,
+    temperature: float,
+    seed: int,
+    on_batch: Callable[[float], None] | None,
+) -> list[Output]:
+    """Replies in batches of prompts of like length."""
+    prompts = [encode_chat(loaded, chat) for chat in chats]
+    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+    outputs: list[Output] = [[] for _ in prompts]
+    torch.manual_seed(seed)
+    for start in range(0, len(order), BATCH):
+        chosen = order[start : start + BATCH]
+        found = _generate_batch(loaded, [prompts[index] for index in chosen], max_new_tokens, temperature)
+        for index, output in zip(chosen, found):
+            outputs[index] = output
+        if on_batch:
+            on_batch((start + len(chosen)) / len(order))
+    return outputs
+
+
 @torch.no_grad()
-def _generate_batch(loaded: LoadedBase, prompts: list[list[int]], max_new_tokens: int, temperature: float) -> list[list[int]]:
+def _generate_batch(loaded: LoadedBase, prompts: list[list[int]], max_new_tokens: int, temperature: float) -> list[Output]:
     """Continuations of left-padded prompts with a key-value cache; a row stops at its end token."""
     pad, ends = pad_token(loaded), end_tokens(loaded)
     longest = max(len(prompt) for prompt in prompts)
@@ -65,7 +96,7 @@ def _generate_batch(loaded: LoadedBase, prompts: list[list[int]], max_new_tokens
     device = loaded.model.device
     ids, mask = ids.to(device), mask.to(device)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
-    outputs: list[list[int]] = [[] for _ in prompts]
+    outputs: list[Output] = [[] for _ in prompts]
     running = torch.ones(len(prompts), dtype=torch.bool, device=device)
     cache: Any = None
     for _ in range(max_new_tokens):
@@ -74,11 +105,12 @@ def _generate_batch(loaded: LoadedBase, prompts: list[list[int]], max_new_tokens
         )
         cache = result.past_key_values
         token = pick(result.logits[:, -1], temperature)
+        sure = result.logits[:, -1].float().softmax(-1).gather(1, token[:, None])[:, 0].tolist()
         running &= ~torch.isin(token, ends.to(device))
         if not running.any():
             break
         for row in running.nonzero().flatten().tolist():
-            outputs[row].append(int(token[row]))
+            outputs[row].append((int(token[row]), sure[row]))
         ids = token[:, None]
         mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
         positions = positions[:, -1:] + 1
@@ -132,5 +164,5 @@ class Stream:
             return False
         self._tokens.append(token)
         self._next = torch.tensor([[token]], device=self.loaded.model.device)
-        self.text = self.loaded.tokenizer.decode(self._tokens, skip_special_tokens=True).strip()
+        self.text = str(self.loaded.tokenizer.decode(self._tokens, skip_special_tokens=True)).strip()
         return True

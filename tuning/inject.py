@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from memory.errors import KeepsakeError
 from memory.store import (
     Fact,
     Profile,
@@ -25,28 +26,28 @@ from memory.store import (
     save_trial,
     start_run,
 )
-from memory.errors import KeepsakeError
 from tuning.bases import LoadedBase, load_base, resolve_base
 from tuning.errors import Cancelled, NothingToLearn
 from tuning.examples import Example, build_examples, distinct_phrasings
-from tuning.prompts import PROMPT_VERSION
+from tuning.prompts import PROMPT_VERSION, is_abstention
+from tuning.scores import holds_answer
 from tuning.search import SearchResult, TrialResult, default_plan, search
 from tuning.sides import RetrievalPlan, Speaker
 from tuning.study import StudyReport, ask_about, study_messages
-from tuning.scores import holds_answer
-from tuning.prompts import is_abstention
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What one position of the dial stands for: trials of the study at most, epochs of a trial, minutes in all."""
+    """What one position of the dial stands for: trials of the study at most, epochs of a trial, minutes in all, rounds of questions."""
 
     trials: int
     epochs: int
     minutes: float
+    rounds: int
 
 
-BUDGETS = {"quick": Budget(2, 8, 3.0), "normal": Budget(8, 12, 20.0), "thorough": Budget(30, 16, 90.0)}
+BUDGETS = {"quick": Budget(2, 8, 3.0, 2), "normal": Budget(8, 12, 20.0, 3), "thorough": Budget(30, 16, 90.0, 4)}
+SEARCH_SHARE = 0.88  # of the minutes, until the search must end: choosing the retrieval plan and saving come after
 RETRIEVAL_PLANS = (
     RetrievalPlan(2, ("facts",)),
     RetrievalPlan(4, ("facts",)),
@@ -95,7 +96,7 @@ def inject(
     settings = {"budget": budget, "trials": trials, "minutes": minutes, "base": base.id, "revision": base.revision, "seed": seed}
     run_id = start_run(db, profile.id, "inject", settings)
     try:
-        result = _run_stages(db, profile, run_id, settings | {"epochs": chosen.epochs}, precision, loaded)
+        result = _run_stages(db, profile, run_id, settings | {"epochs": chosen.epochs, "rounds": chosen.rounds}, precision, loaded)
         finish_run(db, run_id, "done", result=result)
         return result
     except (Cancelled, KeyboardInterrupt):
@@ -113,14 +114,20 @@ def _run_stages(
     db: Database, profile: Profile, run_id: int, settings: dict[str, Any], precision: str, loaded: LoadedBase | None
 ) -> dict[str, Any]:
     started = time.monotonic()
-    deadline = started + 60 * settings["minutes"]
+    deadline = started + 60 * SEARCH_SHARE * settings["minutes"]
     reporter = Reporter(db, run_id)
     beat(db, run_id, state="running", stage="load", progress=0.0)
     loaded = loaded or load_base(resolve_base(settings["base"]), precision)
     reporter.tell("load", 0.02, f"{loaded.base.id} in {loaded.precision} on {loaded.device}", force=True)
 
     study = StudyReport()
-    study_messages(db, profile.id, loaded, study, lambda share: reporter.tell("study", 0.02 + 0.13 * share, f"{100 * share:.0f} % of the messages read"))
+    study_messages(
+        db,
+        profile.id,
+        loaded,
+        study,
+        lambda share: reporter.tell("study", 0.02 + 0.13 * share, f"{100 * share:.0f} % of the messages read"),
+    )
     facts = list_facts(db, profile.id)
     if not facts:
         raise NothingToLearn(
@@ -128,7 +135,9 @@ def _run_stages(
             "check which sender is meant, or fill in the profile form."
         )
     reporter.tell("questions", 0.15, f"{len(facts)} facts", force=True)
-    questions = ask_about(loaded, facts, study, settings["seed"], lambda share: reporter.tell("questions", 0.15 + 0.15 * share))
+    questions = ask_about(
+        loaded, facts, study, settings["seed"], lambda share: reporter.tell("questions", 0.15 + 0.15 * share), settings["rounds"]
+    )
     examples = build_examples(loaded, facts, questions, settings["seed"])
     if not distinct_phrasings(examples):
         examples = _without_trained_phrasings(examples)
@@ -167,14 +176,24 @@ def _run_stages(
 
 
 def _search(
-    db: Database, run_id: int, reporter: Reporter, loaded: LoadedBase, examples: Sequence[Example], settings: dict[str, Any], deadline: float
+    db: Database,
+    run_id: int,
+    reporter: Reporter,
+    loaded: LoadedBase,
+    examples: Sequence[Example],
+    settings: dict[str, Any],
+    deadline: float,
 ) -> SearchResult:
     """The search stage: trials are stored as they end."""
     trials = settings["trials"]
 
     def on_trial(trial: TrialResult) -> None:
         save_trial(db, run_id, trial.number, trial.plan, trial.values, trial.state, trial.seconds, trial.parameters)
-        said = f"trial {trial.number}: recall {trial.values['recall']:.0%}, invents {trial.values['false_claims']:.0%}" if trial.state == "complete" else f"trial {trial.number}: stopped early"
+        said = (
+            f"trial {trial.number}: recall {trial.values['recall']:.0%}, invents {trial.values['false_claims']:.0%}"
+            if trial.state == "complete"
+            else f"trial {trial.number}: stopped early"
+        )
         reporter.tell("search", 0.3 + 0.6 * (trial.number + 1) / trials, said, force=True)
 
     def on_progress(number: int, share: float, loss: float) -> None:

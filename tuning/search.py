@@ -110,7 +110,11 @@ def search(
         started = time.monotonic()
         outcome = _run_trial(loaded, trial, plan, training, held_out, deadline, seed + number, result, on_progress)
         lengths.append(time.monotonic() - started)
-        study.tell(trial, outcome.values["score"] if outcome.state == "complete" else None, TrialState.COMPLETE if outcome.state == "complete" else TrialState.PRUNED)
+        study.tell(
+            trial,
+            outcome.values["score"] if outcome.state == "complete" else None,
+            TrialState.COMPLETE if outcome.state == "complete" else TrialState.PRUNED,
+        )
         result.trials.append(outcome)
         if on_trial:
             on_trial(outcome)
@@ -163,7 +167,7 @@ def _run_trial(
         outcome = TrialResult(trial.number, plan.describe(loaded.layers), values, state, time.monotonic() - started, parameters)
         if state == "complete" and (result.best is None or values["score"] > result.best.values["score"]):
             result.proof = prove_active(model, loaded, training[0].prompt)
-            result.weights, result.peft_config = to_bytes(model)
+            result.weights, result.peft_config = to_bytes(model, loaded.base)
             result.best = outcome
         return outcome
     finally:

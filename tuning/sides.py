@@ -11,9 +11,9 @@ from peft import PeftModel
 from sqlite_utils import Database
 
 from memory.retrieval import Hit, search
-from memory.store import Profile, current_adapter, load_adapter
+from memory.store import Adapter, Profile, current_adapter, load_adapter
 from tuning.adapters import from_adapter, with_side
-from tuning.bases import LoadedBase, load_base, resolve_base
+from tuning.bases import Base, LoadedBase, load_base, resolve_base
 from tuning.errors import NoAdapter
 from tuning.generate import Stream, encode_chat, generate
 from tuning.prompts import ChatMessage, render_chat
@@ -116,12 +116,18 @@ def note_lines(hits: Sequence[Hit]) -> list[str]:
     return list(dict.fromkeys(text if len(text) <= LONGEST_NOTE else text[:LONGEST_NOTE].rsplit(" ", 1)[0] + " ..." for text in texts))
 
 
+def base_of(adapter: Adapter) -> Base:
+    """The base that an adapter was trained on; of a hub model the very revision, since "main" moves on."""
+    base = resolve_base(adapter.base_id)
+    return Base(base.id, adapter.base_revision, base.source, True) if base.hub else base
+
+
 def open_speaker(
     db: Database, profile: Profile, base_id: str | None = None, precision: str = "auto", loaded: LoadedBase | None = None
 ) -> Speaker:
     """Load the base (that of the profile's adapter unless another is named) and the profile's current adapter if it fits."""
     current = current_adapter(db, profile.id)
-    base = resolve_base(base_id or (current.base_id if current else None))
+    base = resolve_base(base_id) if base_id or current is None else base_of(current)
     if loaded is None:
         loaded = load_base(base, precision)
     speaker = Speaker(db, profile, loaded)

@@ -8,13 +8,25 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from sqlite_utils import Database
 
-from memory.store import Fact, Message, NewFact, add_facts, fetch_facts, list_facts, list_messages, mark_studied, studied_messages, supersede
+from memory.store import (
+    Fact,
+    Message,
+    NewFact,
+    add_facts,
+    fetch_facts,
+    list_facts,
+    list_messages,
+    mark_studied,
+    studied_messages,
+    supersede,
+)
 from tuning.bases import LoadedBase
-from tuning.generate import generate
+from tuning.generate import generate, generate_lines
 from tuning.likelihood import certainty, encode_example
 from tuning.prompts import PROMPT_VERSION, is_abstention, render_chat, render_questions, render_study
 from tuning.scores import STOP_WORDS, normal_words
@@ -23,12 +35,16 @@ Progress = Callable[[float], None]
 
 LONGEST_MESSAGE = 900  # letters; longer ones are mostly pasted text, not the person's telling
 QUESTIONS_WANTED = 10
+LEAST_SURE = 0.2  # of the least likely token of a fact; see docs/injection.md for how it was chosen
 _CORRECTION = re.compile(
     r"\b(actually|correction|update|moved|changed|change of plan|instead|not anymore|no longer|now|went up|went down|new|scratch that|wrong|"
     r"postponed|pushed|switched|turns out|raised|sorry)\b",
     re.IGNORECASE,
 )
-_VALUE = re.compile(r"\d|\b(mon|tues|wednes|thurs|fri|satur|sun)day|\b(january|february|march|april|may|june|july|august|september|october|november|december)\b", re.IGNORECASE)
+_VALUE = re.compile(
+    r"\d|\b(mon|tues|wednes|thurs|fri|satur|sun)day|\b(january|february|march|april|may|june|july|august|september|october|november|december)\b",
+    re.IGNORECASE,
+)
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d+[.)]|[QA]:)\s*")
 
 
@@ -54,9 +70,9 @@ def study_messages(db: Database, profile_id: int, loaded: LoadedBase, report: St
     found: list[int] = []
     for start in range(0, len(readable), 96):
         part = readable[start : start + 96]
-        replies = generate(loaded, [render_study(message.text) for message in part], max_new_tokens=72)
-        for message, reply in zip(part, replies):
-            found += _keep_facts(db, profile_id, message, parse_facts(reply, message.text, report.dropped))
+        replies = generate_lines(loaded, [render_study(message.text) for message in part], max_new_tokens=72)
+        for message, lines in zip(part, replies):
+            found += _keep_facts(db, profile_id, message, parse_facts(sure_lines(lines, report.dropped), message.text, report.dropped))
         mark_studied(db, [message.id for message in part], studier)
         if progress:
             progress((start + len(part)) / len(readable))
@@ -64,6 +80,13 @@ def study_messages(db: Database, profile_id: int, loaded: LoadedBase, report: St
     report.facts += len(found)
     report.superseded += replace_corrected(db, profile_id, found, {message.id: message.text for message in readable})
     return found
+
+
+def sure_lines(lines: Sequence[tuple[str, float]], dropped: Counter[str]) -> str:
+    """The lines of a study reply that the base was sure of; a line with a token that it gave little chance is a guess."""
+    kept = [text for text, sure in lines if sure >= LEAST_SURE]
+    dropped["fact that the base was not sure of"] += len(lines) - len(kept)
+    return "\n".join(kept)
 
 
 def _keep_facts(db: Database, profile_id: int, message: Message, texts: list[str]) -> list[int]:
@@ -75,7 +98,9 @@ def parse_facts(reply: str, message: str, dropped: Counter[str]) -> list[str]:
     kept: dict[str, None] = {}
     for line in reply.splitlines():
         text = _LIST_MARK.sub("", line).strip().strip('"')
-        text = re.sub(r"^The user's\b", "Your", re.sub(r"^The user (is|was)\b", lambda m: "You " + {"is": "are", "was": "were"}[m[1]], text))
+        text = re.sub(
+            r"^The user's\b", "Your", re.sub(r"^The user (is|was)\b", lambda m: "You " + {"is": "are", "was": "were"}[m[1]], text)
+        )
         if not text or text.lower().rstrip(".") == "nothing":
             continue
         reason = _fault(text, message)
@@ -93,6 +118,8 @@ def _fault(fact: str, message: str) -> str | None:
         return "fact does not speak of the person"
     if not 3 <= len(words) <= 30 or fact.endswith("?"):
         return "fact is no short statement"
+    if _repeats(fact):
+        return "fact repeats itself"
     said = normal_words(message)
     if not set(re.findall(r"\d+", fact)) <= set(re.findall(r"\d+", " ".join(said) + " " + message)):
         return "fact holds a number that the message does not"
@@ -104,6 +131,13 @@ def _fault(fact: str, message: str) -> str | None:
     if content and sum(word[:4] in stems for word in content) < 0.5 * len(content):
         return "fact is not in the message"
     return None
+
+
+def _repeats(text: str) -> bool:
+    """Whether a pair of words comes back three times, or a word is one syllable over and over: how small models break."""
+    words = text.lower().split()
+    pairs = Counter(zip(words, words[1:]))
+    return max(pairs.values(), default=0) >= 3 or bool(re.search(r"(\w{2,4})\1{3,}", text))
 
 
 def replace_corrected(db: Database, profile_id: int, new_ids: Sequence[int], messages: dict[int, str]) -> int:
@@ -171,16 +205,20 @@ def ask_about(
         replies = generate(
             loaded,
             [render_questions(fact.text) for fact in facts],
-            max_new_tokens=120,
+            max_new_tokens=96,
             temperature=(0.0, 0.7, 1.0)[min(number, 2)],
             seed=seed + number,
-            on_batch=(lambda share, number=number: progress((number + share) / (rounds + 1))) if progress else None,
+            on_batch=partial(_tell_round, progress, number, rounds + 1) if progress else None,
         )
         for fact, reply in zip(facts, replies):
             asked[fact.id].update(dict.fromkeys(parse_questions(reply, fact.text, report.dropped)))
     kept = _self_checked(loaded, facts, asked, report)
     report.questions += sum(map(len, kept.values()))
     return kept
+
+
+def _tell_round(progress: Progress, number: int, rounds: int, share: float) -> None:
+    progress((number + share) / rounds)
 
 
 def parse_questions(reply: str, fact: str, dropped: Counter[str]) -> list[str]:
@@ -237,7 +275,11 @@ def plain_questions(fact: str) -> list[str]:
     words = [word for word in re.findall(r"[A-Za-z][A-Za-z'-]+", fact) if word.lower() not in STOP_WORDS and len(word) > 2]
     subject = next((match.group(1) for match in [re.match(r"Your ((?:[a-z-]+ ){0,1}[a-z-]+?)(?:'s)? ", fact)] if match), None)
     asks = [f"What do you know about my {subject}?", f"Tell me about my {subject}."] if subject else []
-    asks += [form.format(words[-1]) for form in ("What did I tell you about {}?", "What did I say about {}?", "Do you remember something about {}?") if words]
+    asks += [
+        form.format(words[-1])
+        for form in ("What did I tell you about {}?", "What did I say about {}?", "Do you remember something about {}?")
+        if words
+    ]
     return asks
 
 

@@ -91,9 +91,7 @@ def _reason_to_skip(message: Any) -> str | None:
     author, metadata = message.get("author"), message.get("metadata")
     role = author.get("role") if isinstance(author, dict) else None
     kind = message["content"].get("content_type")
-    hidden = isinstance(metadata, dict) and (
-        metadata.get("is_visually_hidden_from_conversation") or metadata.get("is_user_system_message")
-    )
+    hidden = isinstance(metadata, dict) and (metadata.get("is_visually_hidden_from_conversation") or metadata.get("is_user_system_message"))
     if kind == "user_editable_context" or hidden:
         return "hidden messages"
     if role not in (USER, ASSISTANT):

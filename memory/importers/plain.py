@@ -132,9 +132,7 @@ def _text_of(content: Any) -> str:
 
 
 def _messages_of(record: Record) -> list[Any] | None:
-    inner = next(
-        (value for key, value in record.items() if isinstance(key, str) and key.casefold() == "messages"), None
-    )
+    inner = next((value for key, value in record.items() if isinstance(key, str) and key.casefold() == "messages"), None)
     if not isinstance(inner, list):
         return None
     known = any(isinstance(item, dict) and "role" in item and "content" in item for item in inner)
@@ -144,9 +142,7 @@ def _messages_of(record: Record) -> list[Any] | None:
 def _by_field(record: Record) -> Record:
     """The record's values under our names; the first alias that occurs counts."""
     lowered = {key.strip().casefold(): value for key, value in record.items() if isinstance(key, str)}
-    return {
-        field: lowered[names[0]] for field, aliases in FIELDS.items() if (names := [a for a in aliases if a in lowered])
-    }
+    return {field: lowered[names[0]] for field, aliases in FIELDS.items() if (names := [a for a in aliases if a in lowered])}
 
 
 def _load(line: str) -> Any:

@@ -58,9 +58,7 @@ def _check_file(path: Path) -> None:
     if size == 0:
         raise BadExport(f"{path} is empty (0 bytes): export the chat again.")
     if size > LARGEST_BYTES:
-        raise BadExport(
-            f"{path} is too large ({size / 1024**3:.1f} GB of at most {LARGEST_BYTES / 1024**3:.1f}): split it."
-        )
+        raise BadExport(f"{path} is too large ({size / 1024**3:.1f} GB of at most {LARGEST_BYTES / 1024**3:.1f}): split it.")
 
 
 def _read_zip(path: Path) -> list[Part]:
@@ -69,13 +67,9 @@ def _read_zip(path: Path) -> list[Part]:
             members = _chat_members(path, archive)
             return [_read_member(path, archive, member) for member in members]
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise BadExport(
-            f"{path} is a damaged or incomplete ZIP file ({error}): download or export it again."
-        ) from error
+        raise BadExport(f"{path} is a damaged or incomplete ZIP file ({error}): download or export it again.") from error
     except (RuntimeError, NotImplementedError) as error:
-        raise BadExport(
-            f"{path} is a ZIP that cannot be opened ({error}): unpack it and give the chat file."
-        ) from error
+        raise BadExport(f"{path} is a ZIP that cannot be opened ({error}): unpack it and give the chat file.") from error
     except OSError as error:
         raise BadExport(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
 
@@ -90,9 +84,7 @@ def _chat_members(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]
     chosen = chosen or [info for info in files if named[info].lower().endswith(CHAT_SUFFIXES)]
     if not chosen:
         found = ", ".join(sorted(named.values())[:5]) or "nothing"
-        raise BadExport(
-            f"{path} is a ZIP without a chat (it holds {found}): expected conversations.json or a .txt chat."
-        )
+        raise BadExport(f"{path} is a ZIP without a chat (it holds {found}): expected conversations.json or a .txt chat.")
     _check_sizes(path, chosen)
     return sorted(chosen, key=lambda info: info.filename)
 
@@ -100,14 +92,10 @@ def _chat_members(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]
 def _check_sizes(path: Path, members: list[zipfile.ZipInfo]) -> None:
     total = sum(info.file_size for info in members)
     if total > LARGEST_BYTES:
-        raise BadExport(
-            f"{path} unpacks to {total / 1024**3:.1f} GB, over the limit of {LARGEST_BYTES / 1024**3:.1f}: split it."
-        )
+        raise BadExport(f"{path} unpacks to {total / 1024**3:.1f} GB, over the limit of {LARGEST_BYTES / 1024**3:.1f}: split it.")
     for info in members:
         if info.file_size > RATIO_MATTERS_FROM and info.file_size > LARGEST_RATIO * max(info.compress_size, 1):
-            raise BadExport(
-                f"{path} unpacks to over {LARGEST_RATIO} times its size, as no chat does: unpack it yourself."
-            )
+            raise BadExport(f"{path} unpacks to over {LARGEST_RATIO} times its size, as no chat does: unpack it yourself.")
 
 
 def _read_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Part:

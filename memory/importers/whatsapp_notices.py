@@ -18,10 +18,7 @@ _LEFT_OUT = (
     "omitted|not included|weggelassen|ausgeschlossen|nicht enthalten|omitid[oa]s?|omis(?:e|es)?|absente?s?|omess[oaie]|"
     "non inclus[oa]|ocult[oa]s?|ocultad[oa]s?|não revelad[oa]|não incluíd[oa]|weggelaten|niet opgenomen"
 )
-_ATTACHED = (
-    "file attached|Datei angehängt|archivo adjunto|fichier joint|file allegato|arquivo anexado|ficheiro anexado|"
-    "bestand bijgevoegd"
-)
+_ATTACHED = "file attached|Datei angehängt|archivo adjunto|fichier joint|file allegato|arquivo anexado|ficheiro anexado|bestand bijgevoegd"
 _ATTACHED_MARK = "attached|Anhang|angehängt|adjunto|pièce jointe|allegato|anexado|anexo|bijgevoegd|bijlage"
 
 MEDIA = re.compile(

@@ -96,9 +96,7 @@ def use_adapter(db: Database, adapter_id: int) -> None:
 
 def _check_origin(db: Database, profile_id: int, run_id: int | None, facts: list[int]) -> None:
     """Raises unless the run and all facts still exist in this profile."""
-    if run_id is not None and not fetch_one(
-        db, "SELECT 1 FROM runs WHERE id = ? AND profile_id = ?", [run_id, profile_id]
-    ):
+    if run_id is not None and not fetch_one(db, "SELECT 1 FROM runs WHERE id = ? AND profile_id = ?", [run_id, profile_id]):
         raise UnknownRun(f"There is no run number {run_id}: its profile may have been forgotten meanwhile.")
     sql = "SELECT id FROM facts WHERE profile_id = ? AND id IN (SELECT value FROM json_each(?))"
     gone = set(facts) - {row["id"] for row in fetch(db, sql, [profile_id, to_json(facts)])}

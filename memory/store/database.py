@@ -196,11 +196,7 @@ def _explain(path: Path, said: str) -> KeepsakeError | None:
     if "readonly" in said or "unable to open" in said:
         return _unwritable(path.parent, said)
     if "locked" in said:
-        return StoreBusy(
-            f"Another process has been using {path} for over {BUSY_SECONDS:.0f} seconds: try again shortly."
-        )
+        return StoreBusy(f"Another process has been using {path} for over {BUSY_SECONDS:.0f} seconds: try again shortly.")
     if "malformed" in said or "not a database" in said or "disk I/O" in said:
-        return StoreDamaged(
-            f"{path} cannot be read as a Keepsake store ({said}): move it away or restore a copy of it."
-        )
+        return StoreDamaged(f"{path} cannot be read as a Keepsake store ({said}): move it away or restore a copy of it.")
     return None

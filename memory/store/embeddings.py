@@ -34,9 +34,7 @@ def missing(db: Database, profile_id: int, kind: str, model: str) -> list[Unembe
     sql = f"""SELECT o.id, o.text, {before} AS before FROM {table} AS o LEFT JOIN embeddings AS e
               ON e.kind = ? AND e.owner_id = o.id AND e.model = ?
               WHERE o.profile_id = ? AND {rule} AND e.owner_id IS NULL ORDER BY o.id"""
-    return [
-        Unembedded(row["id"], row["text"], row["before"] or "") for row in fetch(db, sql, [kind, model, profile_id])
-    ]
+    return [Unembedded(row["id"], row["text"], row["before"] or "") for row in fetch(db, sql, [kind, model, profile_id])]
 
 
 def save(db: Database, kind: str, ids: list[int], vectors: np.ndarray, model: str) -> None:

@@ -60,9 +60,7 @@ def add_facts(db: Database, profile_id: int, facts: list[NewFact]) -> list[int]:
 def list_facts(db: Database, profile_id: int, active_only: bool = True) -> list[Fact]:
     """The facts of a profile in the order they were learnt; superseded and excluded ones only on request."""
     active = "AND status = 'active'" if active_only else ""
-    return [
-        _fact(row) for row in fetch(db, f"SELECT * FROM facts WHERE profile_id = ? {active} ORDER BY id", [profile_id])
-    ]
+    return [_fact(row) for row in fetch(db, f"SELECT * FROM facts WHERE profile_id = ? {active} ORDER BY id", [profile_id])]
 
 
 def fetch_facts(db: Database, ids: Iterable[int]) -> list[Fact]:

@@ -43,16 +43,12 @@ def forget_message(db: Database, profile_id: int, message_id: int) -> dict[str, 
     with transaction(db):
         row = fetch_one(db, "SELECT * FROM messages WHERE id = ? AND profile_id = ?", [message_id, profile_id])
         if row is None:
-            raise UnknownMessage(
-                f"There is no message number {message_id} in this profile: list them with the messages command."
-            )
+            raise UnknownMessage(f"There is no message number {message_id} in this profile: list them with the messages command.")
         gone = forgotten_key(profile_salt(db, profile_id), row["sender"], row["timestamp"], row["text"])
         db.execute("INSERT OR IGNORE INTO forgotten VALUES (?, 'message', ?)", [profile_id, gone])
         went = {"messages": 1, **delete_messages(db, profile_id, [row["id"]])}
         if row["conversation"] == ABOUT_ME:  # its sentence must not survive in the text that it was taken from
-            db.execute(
-                "UPDATE profiles SET about = trim(replace(about, ?, '')) WHERE id = ?", [row["text"], profile_id]
-            )
+            db.execute("UPDATE profiles SET about = trim(replace(about, ?, '')) WHERE id = ?", [row["text"], profile_id])
         request_purge(db)
     purge(db)
     return went
@@ -127,9 +123,7 @@ def delete_fact(db: Database, fact: dict[str, Any]) -> dict[str, int]:
     adapters = db.execute(
         "DELETE FROM adapters WHERE id IN (SELECT adapter_id FROM adapter_facts WHERE fact_id = ?)", [fact["id"]]
     ).rowcount
-    reports = db.execute(
-        "DELETE FROM reports WHERE profile_id = ? AND instr(report, ?)", [fact["profile_id"], quoted]
-    ).rowcount
+    reports = db.execute("DELETE FROM reports WHERE profile_id = ? AND instr(report, ?)", [fact["profile_id"], quoted]).rowcount
     db.execute("DELETE FROM facts WHERE id = ?", [fact["id"]])
     return {"facts": 1, "examples": examples, "adapters": adapters, "reports": reports}
 

@@ -121,10 +121,7 @@ def forgotten_key(salt: bytes, sender: str, timestamp: str | None, text: str) ->
 def list_messages(db: Database, profile_id: int, only_me: bool = False) -> list[Message]:
     """All messages (or the person's own), in time order, then in the order of the file; undated ones come first."""
     own = "AND me" if only_me else ""
-    return [
-        _message(row)
-        for row in fetch(db, f"SELECT * FROM messages WHERE profile_id = ? {own} ORDER BY timestamp, id", [profile_id])
-    ]
+    return [_message(row) for row in fetch(db, f"SELECT * FROM messages WHERE profile_id = ? {own} ORDER BY timestamp, id", [profile_id])]
 
 
 def fetch_messages(db: Database, ids: Iterable[int]) -> list[Message]:
@@ -143,9 +140,7 @@ def list_senders(db: Database, profile_id: int) -> list[dict[str, Any]]:
 
 
 def _stored_keys(db: Database, profile_id: int) -> set[str]:
-    return {
-        row["content_key"] for row in fetch(db, "SELECT content_key FROM messages WHERE profile_id = ?", [profile_id])
-    }
+    return {row["content_key"] for row in fetch(db, "SELECT content_key FROM messages WHERE profile_id = ?", [profile_id])}
 
 
 def _forgotten_keys(db: Database, profile_id: int) -> set[str]:
@@ -162,10 +157,7 @@ def _match_conversations(db: Database, profile_id: int, messages: list[ParsedLik
             probes.append(message)
     stored = fetch(db, "SELECT DISTINCT conversation FROM messages WHERE profile_id = ?", [profile_id])
     known = {row["conversation"] for row in stored}
-    return {
-        name: name if name in known or not known else _overlap(db, profile_id, probes) or name
-        for name, probes in first.items()
-    }
+    return {name: name if name in known or not known else _overlap(db, profile_id, probes) or name for name, probes in first.items()}
 
 
 def _overlap(db: Database, profile_id: int, probes: list[ParsedLike]) -> str | None:

@@ -33,9 +33,7 @@ def check_profile_name(name: str) -> str:
     if not 1 <= len(tidy) <= LONGEST_NAME:
         raise BadProfileName(f"A profile name has 1 to {LONGEST_NAME} characters, and this one has {len(tidy)}.")
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in tidy):
-        raise BadProfileName(
-            f"The profile name {tidy!r} contains a control character: choose a name of letters and digits."
-        )
+        raise BadProfileName(f"The profile name {tidy!r} contains a control character: choose a name of letters and digits.")
     if "/" in tidy or "\\" in tidy or tidy.startswith("."):
         raise BadProfileName(f'The profile name "{tidy}" may not contain a slash or begin with a dot: choose another.')
     return tidy
@@ -47,9 +45,7 @@ def create_profile(db: Database, name: str) -> Profile:
     with transaction(db):
         if fetch_one(db, "SELECT 1 FROM profiles WHERE name = ?", [name]):
             raise BadProfileName(f'There is already a profile named "{name}": choose another name.')
-        db.execute(
-            "INSERT INTO profiles (name, salt, created) VALUES (?, ?, ?)", [name, secrets.token_bytes(16), now()]
-        )
+        db.execute("INSERT INTO profiles (name, salt, created) VALUES (?, ?, ?)", [name, secrets.token_bytes(16), now()])
     return load_profile(db, name)
 
 

@@ -87,9 +87,7 @@ def beat(db: Database, run_id: int, **fields: Any) -> None:
     _update(db, run_id, values)
 
 
-def finish_run(
-    db: Database, run_id: int, state: str, result: dict[str, Any] | None = None, error: str | None = None
-) -> None:
+def finish_run(db: Database, run_id: int, state: str, result: dict[str, Any] | None = None, error: str | None = None) -> None:
     """Ends a run as done, failed, cancelled or interrupted; raises UnknownRun."""
     if state not in ENDED:
         raise ValueError(f"a run ends as one of {ENDED}, not {state!r}")
