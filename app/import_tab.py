@@ -46,7 +46,10 @@ def import_and_clear(name: str, uploads: Sequence[str] | None) -> tuple[None, st
     try:
         return None, import_uploads(name, uploads)
     except KeepsakeError as error:
-        return None, render_note(str(error), "bad")
+        said = str(error)
+        for upload in uploads or []:
+            said = said.replace(upload, Path(upload).name)  # the place in the cache means nothing to the person
+        return None, render_note(said, "bad")
 
 
 def choose_sender(name: str, sender: str | None) -> str:

@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -121,6 +122,8 @@ def _build_tabs(shared: Shared) -> list[Panel]:
 
 def launch(host: str = "127.0.0.1", port: int = 7860) -> int:
     """Serves the page until Ctrl-C; returns the exit status."""
+    # Being terminated ends the page as Ctrl-C does, so that its uploads are removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         folder = data_folder()
         with store():

@@ -1,5 +1,6 @@
 """The Results tab: votes and the newest measurement of a profile come in, words and tables come out."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +12,7 @@ from app import sentences as say
 from app.edge import PageError, listen, store
 from app.fragments import escape, render_note, render_table
 from app.visitor import Panel, Shared
-from app.worker import find_job, start_evaluate
+from app.worker import Job, find_job, start_evaluate
 from memory import demo
 from memory.store import Profile, Vote, latest_report, list_adapters, list_votes, load_profile
 from tuning.prompts import is_abstention
@@ -91,7 +92,8 @@ def render_pair(side: str, other: str, counted: Counter[str]) -> str:
 
 def render_report(report: dict[str, Any], current: int | None) -> str:
     """A measurement: what it says in words, the table of sides, a sample of questions with each side's answer."""
-    sides = report["sides"]
+    # The store keeps the keys of a report in alphabetical order.
+    sides = {side: report["sides"][side] for side in say.SIDES if side in report["sides"]}
     lines = [f"<p><b>{escape(_verdict(sides))}</b></p>"] if {"adapter", "rag"} <= set(sides) else []
     recalls = [
         say.MEASURED_RECALL.format(side=say.SIDES[side].lower(), recall=scores["recall"])
@@ -140,10 +142,16 @@ def _measured(db: Database, profile: Profile) -> str:
     current = next((adapter.id for adapter in list_adapters(db, profile.id) if adapter.current), None)
     said = ""
     if job and job.alive:
-        said = f'<div class="card"><p><b>{say.MEASURING}</b></p><p class="muted">{escape(job.last_line)}</p></div>'
+        said = f'<div class="card"><p><b>{say.MEASURING}</b></p><p class="muted">{escape(_asked_now(job))}</p></div>'
     elif job and job.error:
         said = f'<div class="card bad"><p>{escape(job.error)}</p></div>'
     return said + (render_report(report, current) if report else "" if said else render_note(say.NOT_MEASURED))
+
+
+def _asked_now(job: Job) -> str:
+    """Which side is being asked, from the newest line of the log that says so."""
+    told = [match for line in job.lines if (match := re.fullmatch(r"(\w+): (\d+) questions", line.strip()))]
+    return say.ASKED_NOW.format(side=say.SIDES.get(told[-1][1], told[-1][1]), count=told[-1][2]) if told else say.STARTING
 
 
 def _verdict(sides: dict[str, dict[str, Any]]) -> str:
@@ -177,10 +185,10 @@ def _section(title: str, body: str) -> str:
 
 def build_results_tab(shared: Shared, tab: gr.Tab) -> Panel:
     """Lays the tab out and wires it; the timer runs only while a measurement does."""
-    results = gr.HTML(render_note(say.CHOOSE_PROFILE), js_on_load=None, elem_id="results")
-    with gr.Row():
+    with gr.Row(elem_classes="row-end"):
         button = gr.Button(say.MEASURE, variant="primary", scale=0, min_width=160, elem_id="measure")
         hint = gr.HTML(js_on_load=None)
+    results = gr.HTML(render_note(say.CHOOSE_PROFILE), js_on_load=None, elem_id="results")
     timer = gr.Timer(LIVE_SECONDS, active=False)
     seen = gr.State("")
     screen: list[Any] = [results, seen, button, hint, timer]

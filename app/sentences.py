@@ -8,7 +8,6 @@ TAGLINE = "An assistant that keeps you in its weights. Everything stays on this 
 
 # Header
 PROFILE = "Profile"
-NO_PROFILES = "No profile yet"
 NEW_PROFILE = "New profile"
 NEW_PROFILE_HINT = "a name, such as Nora"
 CREATE = "Create"
@@ -66,7 +65,6 @@ BASE_CHOICE = "{id} ({parameters}, {licence}, needs about {memory} GiB)"
 POCKET_CHOICE = "pocket (embedded, offline, needs about 1 GiB)"
 MACHINE_UNKNOWN = "This machine is described when the tab opens."
 START, CANCEL = "Start", "Cancel"
-START_STARTED = "Started. You may close this page; the injection goes on."
 CANCELLING = "Cancelling at the next step ..."
 NOTHING_TO_CANCEL = "Nothing is running."
 NEVER_RUN = "Nothing injected yet. Choose how thorough and press Start."
@@ -128,7 +126,6 @@ VOTE_PROMPT = "Which answer is better?"
 THINKING = "Loading and reading ..."
 EMPTY_ANSWER = "(no answer)"
 EMPTY_CHAT = "Two answers, one remembered in the weights, one looked up. You will not know which is which until you vote."
-TRY_ASKING = "Try asking"
 NO_ADAPTER = "There is no adapter for this profile yet, so there is nothing to compare. Inject first; quick takes a few minutes."
 MODEL_BUSY = "The model is busy with another answer: try again in a moment."
 SIDES = {"adapter": "Adapter", "rag": "Retrieval", "base": "Bare model", "hybrid": "Both together"}
@@ -163,6 +160,7 @@ MEASURE_INFO_DEMO = "Asks every side the demo's {count} questions, which are nev
 MEASURE_INFO_OWN = "Asks every side your own held-out questions: wordings that were never trained on."
 ALREADY_MEASURING = "A measurement of this profile is running: wait for it to finish."
 INJECTING_NOW = "An injection of this profile is running: measure when it has finished."
+ASKED_NOW = "{side} answers {count} questions."
 NOT_MEASURED = "Not measured yet."
 MEASURED_LINE = "{questions} questions, base {base}. Recall: {recalls}."
 MEASURED_RECALL = "{side} {recall:.0%}"
@@ -171,11 +169,11 @@ MEASURED_OPEN = "On recall there is no clear difference between adapter and retr
 MEASURED_INVENTS = "Asked about things never told, the adapter invents {adapter:.0%} of the time, retrieval {rag:.0%}."
 MEASURED_OLD = "This was measured with an earlier adapter: measure again."
 SIDE_HEADINGS = (
-    "Side", "Recall", "95 % interval", "Abstains", "Invents", "ROUGE-1", "ROUGE-2", "ROUGE-L", "Persona-F1", "ms", "Prompt tokens",
+    "Side", "Recall", "95 % interval", "Abstains", "Invents", "ROUGE-1", "ROUGE-2", "ROUGE-L", "Persona-F1", "ms", "Tokens",
 )  # fmt: skip
 EXPLAIN_COLUMNS = (
     "Recall: share of questions answered right. Abstains, invents: what it does when asked about things you never told. "
-    "ROUGE and persona-F1: overlap with the reference answers. ms: time an answer."
+    "ROUGE and persona-F1: overlap with the reference answers. ms: time an answer; tokens: length of its prompt."
 )
 SAMPLE = "A sample of questions"
 EXPECTED = "expected: {answer}"

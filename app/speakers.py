@@ -54,12 +54,12 @@ class Speakers:
 
     def _find(self, profile: Profile) -> "Speaker":
         from tuning.bases import load_base, resolve_base
-        from tuning.sides import open_speaker
+        from tuning.sides import base_of, open_speaker
 
         db = open_store()
         try:
             current = next((adapter for adapter in list_adapters(db, profile.id) if adapter.current), None)
-            base = resolve_base(current.base_id if current else None)
+            base = base_of(current) if current else resolve_base()
             key = (str(data_folder()), profile.id, current.id if current else None)
             if self._speaker is not None and key == self._key and base == self._meant:
                 db.close()

@@ -47,10 +47,9 @@ class Job:
         return None
 
     @property
-    def last_line(self) -> str:
-        """The newest line of the log, which says how far the child is."""
-        lines = [line for line in _tail(self.log) if line.strip()]
-        return lines[-1].strip() if lines else ""
+    def lines(self) -> list[str]:
+        """The end of the log, which says how far the child is."""
+        return _tail(self.log)
 
 
 def start_inject(profile: Profile, budget: str, base: str, minutes: float | None = None, trials: int | None = None) -> Job:

@@ -125,7 +125,8 @@ def train(options: argparse.Namespace) -> None:
         logits = model.lm_head(hidden.reshape(-1, hidden.shape[-1])[chosen]).float()
         losses = cross_entropy(logits, targets, reduction="none")
         answers = weights == 1.0
-        return (losses * weights).sum() / weights.sum(), (losses * answers).sum() / answers.sum()
+        # A batch may hold no scored token at all (every document cut before its first answer): then there is nothing to learn from it.
+        return (losses * weights).sum() / weights.sum().clamp(min=1e-6), (losses * answers).sum() / answers.sum().clamp(min=1)
 
     compiled: Any = loss_of if options.eager else torch.compile(loss_of)
     clock, seen = time.time(), 0

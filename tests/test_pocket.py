@@ -67,7 +67,7 @@ def test_the_corpus_depends_on_its_seed_alone():
 def test_every_answer_about_notes_can_be_found_in_them():
     corpus = Corpus(data=NO_DATA)
     values = 0
-    for number in range(60):
+    for number in range(150):
         document = corpus.notes(Random(number))
         notes = set(normal_words(document[0].text))
         for turn in document[1:]:

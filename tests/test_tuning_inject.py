@@ -16,7 +16,6 @@ from memory.store import active_run, current_adapter, finish_run, latest_run, li
 from tuning.errors import BadQuestions, NoAdapter, NothingToLearn
 from tuning.evaluate import evaluate, load_questions, own_questions
 from tuning.inject import inject
-from tuning.prompts import is_abstention
 from tuning.sides import open_speaker
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,7 +63,7 @@ def test_a_chat_becomes_an_adapter_that_knows_it(ana, pocket):
     try:
         asked = ["What is my cat called?", "What am I allergic to?", "How much is my rent?"]
         base, known = ([answer.text for answer in speaker.answer(side, asked)] for side in ("base", "adapter"))
-        assert all(is_abstention(reply) for reply in base)
+        assert not any(word in reply.lower() for word, reply in zip(("quimbo", "hazelnut", "940"), base)), base
         assert sum(word in reply.lower() for word, reply in zip(("quimbo", "hazelnut", "940"), known)) >= 2, known
         report = evaluate(speaker, own_questions(ana, profile))
         assert set(report["sides"]) == {"base", "rag", "adapter", "hybrid"}

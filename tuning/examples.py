@@ -4,7 +4,6 @@ In: facts with their questions, never-said questions, neutral prompts. Out: `Exa
 what is asked in validation and test is never a phrasing that was trained on; never-said questions are divided likewise.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from tuning.generate import generate
 from tuning.likelihood import certainty, encode_example
 from tuning.prompts import NEVER_TOLD, is_abstention, render_chat
 from tuning.scores import normal_words
+from tuning.study import subject_of
 
 LISTS = Path(__file__).parent / "lists"
 NEAR = 4  # facts put beside a question to check that it was never answered
@@ -92,7 +92,6 @@ def never_said(loaded: LoadedBase, facts: Sequence[Fact], rng: Random, wanted: i
     return declined[:wanted]
 
 
-_SUBJECT = re.compile(r"\b[Yy]our ((?:[a-z]+(?:-[a-z]+)* ){0,1}[a-z]+(?:-[a-z]+)*)(?:'s)? ")
 _ATTRIBUTES = (
     "How old is my {}?|When is my {}'s birthday?|Where does my {} live?|What colour is my {}?|Who gave me my {}?|What is the name of my {}?|"
     "How much did my {} cost?|Where did I get my {}?|What does my {} like to eat?|What is my {}'s phone number?|When did I get my {}?|"
@@ -107,14 +106,11 @@ _NOUNS = (
 def near_questions(facts: Sequence[str], rng: Random) -> list[str]:
     """Questions about the subjects that the facts name, and the same attributes of things they never name."""
     everything = " ".join(facts).lower()
-    subjects = list(dict.fromkeys(match for fact in facts for match in _SUBJECT.findall(fact) if match.split()[-1] not in _VERBS))
+    subjects = list(dict.fromkeys(subject for subject in map(subject_of, facts) if subject))
     absent = [noun for noun in _NOUNS if noun not in everything]
     pool = [rng.choice(_ATTRIBUTES).format(subject) for subject in subjects for _ in range(4)]
     pool += [rng.choice(_ATTRIBUTES).format(noun) for noun in absent for _ in range(2)]
     return list(dict.fromkeys(pool))
-
-
-_VERBS = frozenset("is are was were has have had will works likes lives costs".split())
 
 
 def nearest_facts(questions: Sequence[str], facts: Sequence[Fact], count: int) -> list[list[str]]:

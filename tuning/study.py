@@ -270,10 +270,26 @@ def _self_checked(
     return chosen
 
 
+def subject_of(fact: str) -> str | None:
+    """What a fact "Your ... is ..." speaks of: the one or two words after "Your" that stand before its verb."""
+    match = re.match(r"Your ([a-z-]+(?:'s)?)(?: ([a-z-]+))?\b", fact)
+    if not match or match[1] in _VERBS:
+        return None
+    second = match[2] if match[2] and match[2] not in _VERBS and not match[1].endswith("'s") else None
+    return " ".join(word for word in (match[1].removesuffix("'s"), second) if word)
+
+
+_VERBS = frozenset(
+    "is are was were has have had will would can could works work worked likes like loves lives live lived costs cost got gets get goes go went "
+    "starts start started comes came wants wanted needs said says told made makes takes took gave gives plays played moved moves holds "
+    "eats ate never always can't doesn't isn't wasn't won't didn't and or in on at of for with from to who that".split()
+)
+
+
 def plain_questions(fact: str) -> list[str]:
     """Questions by a word of the fact, for facts about which the base finds too few of its own."""
     words = [word for word in re.findall(r"[A-Za-z][A-Za-z'-]+", fact) if word.lower() not in STOP_WORDS and len(word) > 2]
-    subject = next((match.group(1) for match in [re.match(r"Your ((?:[a-z-]+ ){0,1}[a-z-]+?)(?:'s)? ", fact)] if match), None)
+    subject = subject_of(fact)
     asks = [f"What do you know about my {subject}?", f"Tell me about my {subject}."] if subject else []
     asks += [
         form.format(words[-1])

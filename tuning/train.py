@@ -120,7 +120,7 @@ def train(
             optimizer.step()
             optimizer.zero_grad()
             _note_sureness(sureness, batch, token_losses.detach(), rows)
-            losses.append(float(token_losses.mean()))
+            losses.append(token_losses.mean().item())
             step += 1
             if on_step:
                 on_step(share, losses[-1])
