@@ -9,6 +9,7 @@ never trained on, and claims about things never said.
 import argparse
 import json
 import time
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -33,12 +34,12 @@ def invented_examples(count: int, seed: int) -> list[Example]:
     return examples + split_plain(rng.sample(read_list("never_said.txt"), count), rng)
 
 
-def measure(base_id: str, precision: str, examples: list[Example], epochs: int, seed: int) -> dict[str, Any]:
-    """One injection in one precision."""
+def measure(base_id: str, precision: str, examples: list[Example], epochs: int, seed: int, **changes: Any) -> dict[str, Any]:
+    """One injection in one precision, with the default plan or `changes` to it."""
     started = time.monotonic()
     loaded = load_base(resolve_base(base_id), precision)
     load_seconds = time.monotonic() - started
-    plan = default_plan(loaded, epochs)
+    plan = replace(default_plan(loaded, epochs), **changes)
     model = attach(loaded, plan, seed)
     training = encode_examples(loaded, [example for example in examples if example.split == "train"])
     try:

@@ -10,6 +10,7 @@ from random import Random
 
 from pocket.banks import BANKS, Relation
 from pocket.values import make_value
+from tuning.person import flip_person
 
 _PLACEHOLDER = re.compile(r"{(\w+?)(?::(\w+))?}")
 _WORD = re.compile(r"[A-Za-z']+")
@@ -114,26 +115,6 @@ def make_free(item: FreeMessage, rng: Random) -> tuple[str, list[Item]]:
         if asks
     ]
     return message, facts
-
-
-_FLIPS = {
-    "i": "you", "i'm": "you're", "i've": "you've", "i'd": "you'd", "i'll": "you'll", "my": "your", "me": "you", "mine": "yours",
-    "myself": "yourself", "am": "are", "we": "you", "our": "your", "us": "you",
-}  # fmt: skip
-
-
-def flip_person(sentence: str) -> str:
-    """A first-person sentence in the second person: "I love my dog." -> "You love your dog."."""
-    words = sentence.split()
-    out = []
-    for index, word in enumerate(words):
-        core = word.strip(".,!?;:").lower()
-        flipped = _FLIPS.get(core)
-        if core == "was" and index and words[index - 1].lower() == "i":
-            flipped = "were"
-        out.append(word if flipped is None else word.lower().replace(core, flipped))
-    text = " ".join(out)
-    return text[:1].upper() + text[1:]
 
 
 def keywords(sentence: str) -> list[str]:

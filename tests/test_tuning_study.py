@@ -7,6 +7,7 @@ import pytest
 
 from memory.store import Fact
 from tuning.examples import Example, distinct_phrasings, near_questions, split_plain, split_questions
+from tuning.person import said_back
 from tuning.study import parse_facts, parse_questions, plain_questions, replaces, sure_lines
 
 MESSAGE = "my sister Mina got a job at Halvorsen Bakery btw, she starts on 3 May"
@@ -99,3 +100,10 @@ def test_a_line_that_the_base_only_guessed_is_dropped():
     dropped: Counter[str] = Counter()
     assert sure_lines([("Your sister is Mina.", 0.9), ("You have a boat.", 0.01)], dropped) == "Your sister is Mina."
     assert sum(dropped.values()) == 1
+
+
+def test_what_the_base_cannot_put_well_is_said_back_in_the_persons_own_words():
+    assert said_back("btw my rent is 940 euros a month lol") == ["Your rent is 940 euros a month."]
+    assert said_back("I'm allergic to hazelnuts. Can you suggest a cake?") == ["You're allergic to hazelnuts."]
+    assert said_back("im training for the Vessen marathon") == ["You're training for the Vessen marathon."]
+    assert said_back("see you at eight") == said_back("I think so too, honestly") == said_back("Is my cat there?") == []

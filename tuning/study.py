@@ -28,6 +28,7 @@ from memory.store import (
 from tuning.bases import LoadedBase
 from tuning.generate import generate, generate_lines
 from tuning.likelihood import certainty, encode_example
+from tuning.person import said_back
 from tuning.prompts import PROMPT_VERSION, is_abstention, render_chat, render_questions, render_study
 from tuning.scores import STOP_WORDS, normal_words
 
@@ -54,6 +55,7 @@ class StudyReport:
 
     messages: int = 0
     facts: int = 0
+    in_own_words: int = 0  # of them, those that the base saw but could not put well: the person's own sentence, in the second person
     superseded: int = 0
     questions: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
@@ -72,7 +74,11 @@ def study_messages(db: Database, profile_id: int, loaded: LoadedBase, report: St
         part = readable[start : start + 96]
         replies = generate_lines(loaded, [render_study(message.text) for message in part], max_new_tokens=72)
         for message, lines in zip(part, replies):
-            found += _keep_facts(db, profile_id, message, parse_facts(sure_lines(lines, report.dropped), message.text, report.dropped))
+            texts = parse_facts(sure_lines(lines, report.dropped), message.text, report.dropped)
+            if not texts and found_something(lines):
+                texts = said_back(message.text)
+                report.in_own_words += len(texts)
+            found += _keep_facts(db, profile_id, message, texts)
         mark_studied(db, [message.id for message in part], studier)
         if progress:
             progress((start + len(part)) / len(readable))
@@ -80,6 +86,11 @@ def study_messages(db: Database, profile_id: int, loaded: LoadedBase, report: St
     report.facts += len(found)
     report.superseded += replace_corrected(db, profile_id, found, {message.id: message.text for message in readable})
     return found
+
+
+def found_something(lines: Sequence[tuple[str, float]]) -> bool:
+    """Whether the base saw a fact in a message, even if it could not put it well; then the person's own words serve."""
+    return bool(lines) and lines[0][0].lower().rstrip(".") != "nothing"
 
 
 def sure_lines(lines: Sequence[tuple[str, float]], dropped: Counter[str]) -> str:
