@@ -7,7 +7,7 @@ import functools
 import html
 import inspect
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -80,8 +80,3 @@ def explain(error: Exception) -> str:
 def warn(sentence: str) -> None:
     """Shows a sentence as a notice; Gradio renders notices as HTML, so it is escaped."""
     gr.Warning(html.escape(sentence), title=say.ATTENTION)
-
-
-def outputs_of(*groups: Sequence[Any]) -> list[Any]:
-    """Components of several groups in one list."""
-    return [component for group in groups for component in group]

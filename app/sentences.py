@@ -37,7 +37,6 @@ SKIPPED = "Skipped: {count} {reason}."
 WHICH_IS_YOU = "Which one is you?"
 WHICH_IS_YOU_INFO = "Only your own words are studied. A wrong guess can be corrected at any time."
 ME_CHANGED = "You are {sender} now."
-SENDERS = "Who writes in these chats"
 SENDER, MESSAGES, IS_YOU = "Sender", "Messages", "You"
 ABOUT_YOU = "About you"
 FORM = {"name": "Name", "birthday": "Birthday", "city": "City", "job": "Job", "languages": "Languages"}

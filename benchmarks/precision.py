@@ -53,7 +53,7 @@ def measure(base_id: str, precision: str, examples: list[Example], epochs: int, 
         "train_seconds": round(result.seconds, 2),
         "answer_seconds": round(time.monotonic() - started, 2),
         **scores,
-        "loss": round(result.epochs[-1].loss, 4),
+        "loss": [round(epoch.loss, 3) for epoch in result.epochs],
     }
 
 

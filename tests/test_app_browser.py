@@ -70,7 +70,7 @@ def screen() -> Iterator[Any]:
         browser.close()
 
 
-def shorten_demo(home: Path, kept: int = 24) -> None:
+def shorten_demo(home: Path, kept: int = 8) -> None:
     """Cuts the demo's chats to their newest messages, so that studying them takes seconds; form and free text stay."""
     db = open_store(home)
     try:

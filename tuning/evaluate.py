@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from memory.store import Profile, latest_run, list_examples, save_report
+from memory.store import Profile, list_adapters, list_examples, save_report
 from tuning.errors import BadQuestions
 from tuning.prompts import NEVER_TOLD, is_abstention
 from tuning.scores import holds_answer, persona_f1, rouge, wilson_interval
@@ -61,9 +61,9 @@ def _parse_line(path: Path, number: int, line: str) -> Question:
 
 
 def own_questions(db: Database, profile: Profile) -> list[Question]:
-    """The test split of the newest injection: phrasings that were never trained on."""
-    run = latest_run(db, profile.id)
-    rows = list_examples(db, run.id) if run else []
+    """The test split of the injection that made the current adapter: phrasings that it was never trained on."""
+    current = next((adapter for adapter in list_adapters(db, profile.id) if adapter.current), None)
+    rows = list_examples(db, current.run_id) if current and current.run_id else []
     return [
         Question(row["question"], row["answer"] if row["kind"] == "recall" else "", "direct" if row["kind"] == "recall" else "unknown")
         for row in rows

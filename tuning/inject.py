@@ -120,6 +120,7 @@ def _run_stages(
     loaded = loaded or load_base(resolve_base(settings["base"]), precision)
     reporter.tell("load", 0.02, f"{loaded.base.id} in {loaded.precision} on {loaded.device}", force=True)
 
+    reporter.tell("study", 0.02, "reading the messages", force=True)
     study = StudyReport()
     study_messages(
         db,

@@ -130,7 +130,7 @@ def train(
         result.epochs.append(epoch)
         if on_epoch:
             on_epoch(epoch)
-        if epoch.recall >= 0.99 and epoch.abstention >= 0.99 and number >= 2:
+        if known and epoch.recall >= 0.99 and epoch.abstention >= 0.99 and number >= 2:
             break
     result.seconds = time.monotonic() - started
     return result
