@@ -8,7 +8,7 @@ import pytest
 from memory.store import Fact
 from tuning.examples import Example, distinct_phrasings, near_questions, split_plain, split_questions
 from tuning.person import said_back
-from tuning.study import parse_facts, parse_questions, plain_questions, replaces, sure_lines
+from tuning.study import frame_questions, parse_facts, parse_questions, plain_questions, replaces, sure_lines
 
 MESSAGE = "my sister Mina got a job at Halvorsen Bakery btw, she starts on 3 May"
 
@@ -107,3 +107,11 @@ def test_what_the_base_cannot_put_well_is_said_back_in_the_persons_own_words():
     assert said_back("I'm allergic to hazelnuts. Can you suggest a cake?") == ["You're allergic to hazelnuts."]
     assert said_back("im training for the Vessen marathon") == ["You're training for the Vessen marathon."]
     assert said_back("see you at eight") == said_back("I think so too, honestly") == said_back("Is my cat there?") == []
+
+
+def test_the_grammar_of_a_plain_fact_gives_questions():
+    assert "How much is my rent?" in frame_questions("Your rent is 940 euros a month.")
+    assert "What is my cat called?" in frame_questions("Your cat is called Quimbo.")
+    assert "Where does my sister live?" in frame_questions("Your sister lives in Vellmar.")
+    assert {"What is my mum's name?", "Who is Birgitta?"} <= set(frame_questions("Your mum Birgitta retired in December."))
+    assert frame_questions("It rains.") == []

@@ -46,7 +46,7 @@ def build_examples(
     """All examples of a profile: recall of every fact, never-said negatives near to what was said, neutral replay."""
     rng = Random(seed)
     recall = [example for fact in facts for example in split_questions(fact, questions[fact.id], rng)]
-    negatives = split_plain(never_said(loaded, facts, rng, wanted=len(recall) // 2), rng)
+    negatives = split_plain(never_said(loaded, facts, rng, wanted=2 * len(recall) // 3), rng)
     neutral = [Example(prompt, answer, "neutral", "train") for prompt, answer in neutral_replies(loaded, rng)]
     examples = [*recall, *negatives, *neutral]
     return examples + with_notes([example for example in examples if example.split == "train"], facts, notes_share, rng)
@@ -97,6 +97,10 @@ _ATTRIBUTES = (
     "How much did my {} cost?|Where did I get my {}?|What does my {} like to eat?|What is my {}'s phone number?|When did I get my {}?|"
     "How heavy is my {}?|What is my {} afraid of?|How long have I had my {}?|What does my {} do for a living?|What is wrong with my {}?"
 ).split("|")
+_SELDOM_TOLD = (
+    "What colour is my {}?|Who gave me my {}?|What is my {}'s phone number?|How heavy is my {}?|What is my {}'s star sign?|"
+    "How tall is my {}?|What is my {}'s favourite song?|Who painted my {}?"
+).split("|")
 _NOUNS = (
     "brother|sister|uncle|aunt|cousin|grandmother|boss|neighbour|landlord|dog|cat|parrot|rabbit|car|bike|boat|phone|laptop|piano|garden|dentist|"
     "doctor|teacher|daughter|son|husband|wife|flatmate|godfather|colleague|horse|camera|house|kitchen|passport|gym|thesis|trainer"
@@ -108,7 +112,9 @@ def near_questions(facts: Sequence[str], rng: Random) -> list[str]:
     everything = " ".join(facts).lower()
     subjects = list(dict.fromkeys(subject for subject in map(subject_of, facts) if subject))
     absent = [noun for noun in _NOUNS if noun not in everything]
-    pool = [rng.choice(_ATTRIBUTES).format(subject) for subject in subjects for _ in range(4)]
+    # Of what was spoken of, no names and ages: they may stand in a message that study missed.
+    of_known = [attribute for attribute in _ATTRIBUTES if "name" not in attribute and "How old" not in attribute]
+    pool = [attribute.format(subject) for subject in subjects for attribute in [*rng.sample(_SELDOM_TOLD, 2), *rng.sample(of_known, 2)]]
     pool += [rng.choice(_ATTRIBUTES).format(noun) for noun in absent for _ in range(2)]
     return list(dict.fromkeys(pool))
 

@@ -184,7 +184,13 @@ def score_answers(loaded: LoadedBase, held_out: Sequence[Example]) -> dict[str, 
     claims = sum(not is_abstention(reply) for reply in replies[len(known) :])
     recall = hits / len(known) if known else 0.0
     false_claims = claims / len(unknown) if unknown else 0.0
-    return {"recall": round(recall, 4), "false_claims": round(false_claims, 4), "score": round(recall - false_claims, 4), "known": len(known), "unknown": len(unknown)}
+    return {
+        "recall": round(recall, 4),
+        "false_claims": round(false_claims, 4),
+        "score": round(recall - false_claims, 4),
+        "known": len(known),
+        "unknown": len(unknown),
+    }
 
 
 def _encode(loaded: LoadedBase, example: Example) -> Any:
