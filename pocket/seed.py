@@ -30,7 +30,7 @@ def seed_induction(model: LlamaForCausalLM, heads: int | None = None) -> LlamaFo
 
     Every layer's output projections start smaller by sqrt(2 * layers) (as GPT-2's do), so that the random rest does not drown the copy.
     """
-    config = model.config
+    config: Any = model.config
     width, head_count = config.hidden_size, config.num_attention_heads
     head_width = width // head_count
     heads = heads or max(1, head_count - 1)
@@ -40,7 +40,7 @@ def seed_induction(model: LlamaForCausalLM, heads: int | None = None) -> LlamaFo
         for output in (layer.self_attn.o_proj, layer.mlp.down_proj):
             output.weight /= math.sqrt(2 * config.num_hidden_layers)
     identity = torch.arange(1, width // 2)
-    scale = _seed_embedding(model.get_input_embeddings().weight, width)
+    scale = _seed_embedding(model.model.embed_tokens.weight, width)
     theta = config.rope_parameters["rope_theta"]
     speeds = [theta ** (-pair / (head_width // 2)) for pair in range(head_width // 2)]
     first, second = (model.model.layers[index].self_attn for index in (0, 1))

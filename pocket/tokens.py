@@ -8,6 +8,7 @@ In: documents of `corpus.py`. Out: token ids with loss weights, packed into rows
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -59,10 +60,10 @@ class Batch:
 class Packer:
     """Encodes documents and fills batches; a batch depends on (seed, number) alone."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, corpus: Corpus, rows: int, length: int, seed: int) -> None:
+    def __init__(self, tokenizer: Any, corpus: Corpus, rows: int, length: int, seed: int) -> None:
         self.tokenizer, self.corpus, self.rows, self.length, self.seed = tokenizer, corpus, rows, length, seed
-        self.end = tokenizer.convert_tokens_to_ids(END)
-        self.role_ids = {role: tokenizer.convert_tokens_to_ids(token) for role, token in ROLES.items()}
+        self.end: int = tokenizer.convert_tokens_to_ids(END)
+        self.role_ids: dict[str, int] = {role: tokenizer.convert_tokens_to_ids(token) for role, token in ROLES.items()}
 
     def encode(self, document: Document) -> tuple[list[int], list[float]]:
         """Token ids of a document and the loss weight of each (role marks weigh nothing, an end mark as its turn)."""
