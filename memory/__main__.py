@@ -4,11 +4,7 @@ Exit status: 0 done, 1 an error explained in one sentence, 2 wrong usage.
 """
 
 import argparse
-import json
-import logging
-import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,13 +14,13 @@ from sqlite_utils import Database
 
 from memory import listing
 from memory.demo import import_demo
-from memory.errors import BadForm, KeepsakeError
+from memory.edge import Command, run_command
+from memory.errors import BadForm
 from memory.importing import import_files
 from memory.profile_facts import save_profile_form, tidy_field
 from memory.retrieval import search
 from memory.store import (
     count_rows,
-    data_folder,
     ensure_profile,
     forget_all,
     forget_fact,
@@ -33,12 +29,7 @@ from memory.store import (
     list_messages,
     list_profiles,
     load_profile,
-    open_store,
 )
-
-LOG_NAME = "keepsake.log"
-
-Command = Callable[[Database, argparse.Namespace], Any]
 
 
 def run_import(db: Database, args: argparse.Namespace) -> dict[str, Any]:
@@ -123,48 +114,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
-    args = build_parser().parse_args(argv)
-    # The sentence model's own progress bars and warnings are noise beside a list of hits.
-    os.environ.setdefault("TQDM_DISABLE", "1")
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="replace")
-    try:
-        db = open_store()
-        try:
-            result = args.run(db, args)
-        finally:
-            db.close()
-        print(json.dumps(result, ensure_ascii=False, indent=1) if args.json else args.show(result), flush=True)
-    except BrokenPipeError:
-        # The reader (head, less) has had enough; keeps Python from complaining when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        return _fail(args, "Stopped; nothing was left half done.", 130)
-    except KeepsakeError as error:
-        return _fail(args, str(error), 1)
-    except Exception as error:  # noqa: BLE001 - the edge: anything else is a bug, told in a sentence and logged
-        return _fail(args, f"Something unexpected went wrong ({type(error).__name__}){_save_trace()}.", 1)
-    return 0
-
-
-def _fail(args: argparse.Namespace, sentence: str, status: int) -> int:
-    if args.json:
-        print(json.dumps({"error": sentence}, ensure_ascii=False))
-    print(sentence, file=sys.stderr)
-    return status
-
-
-def _save_trace() -> str:
-    """Appends the traceback to the log in the data folder; returns where it is, for the end of the sentence."""
-    try:
-        path = data_folder() / LOG_NAME
-        with path.open("a", encoding="utf-8") as log:
-            log.write(traceback.format_exc() + "\n")
-    except (OSError, KeepsakeError):
-        return ": the log could not be written either"
-    return f"; the details are in {path}"
+    return run_command(build_parser(), argv)
 
 
 def _field_and_value(item: str) -> tuple[str, str]:
