@@ -8,20 +8,16 @@ In: pocket (or --base) and invented facts of the exam banks. Out: for each setti
 import argparse
 import json
 
-from benchmarks.precision import invented_examples, measure
+from benchmarks.precision import add_options, invented_examples, measure
 
 
 def main() -> None:
     """Measure each learning rate and rank."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.learning_rate", description="Compare learning rates and ranks of trial 0.")
-    parser.add_argument("--base", default="pocket")
+    add_options(parser)
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--rates", default="0.001,0.002,0.004,0.008")
     parser.add_argument("--ranks", default="16")
-    parser.add_argument("--facts", type=int, default=40)
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     examples = invented_examples(options.facts, options.seed)
     rows = []

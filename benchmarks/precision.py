@@ -57,14 +57,19 @@ def measure(base_id: str, precision: str, examples: list[Example], epochs: int, 
     }
 
 
-def main() -> None:
-    """Measure each precision and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.precision", description="Compare precisions of the frozen base.")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that every comparison of injections takes."""
     parser.add_argument("--base", default="pocket")
     parser.add_argument("--facts", type=int, default=40)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
+
+
+def main() -> None:
+    """Measure each precision and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.precision", description="Compare precisions of the frozen base.")
+    add_options(parser)
     options = parser.parse_args()
     examples = invented_examples(options.facts, options.seed)
     results = {name: measure(options.base, name, examples, options.epochs, options.seed) for name in ("fp32", "bf16", "nf4")}

@@ -7,8 +7,9 @@ import pytest
 
 from memory.store import Fact
 from tuning.examples import Example, distinct_phrasings, near_questions, split_plain, split_questions
+from tuning.frames import frame_questions, plain_questions
 from tuning.person import said_back
-from tuning.study import frame_questions, parse_facts, parse_questions, plain_questions, replaces, sure_lines
+from tuning.study import parse_facts, parse_questions, replaces, sure_lines
 
 MESSAGE = "my sister Mina got a job at Halvorsen Bakery btw, she starts on 3 May"
 

@@ -14,11 +14,11 @@ import numpy as np
 
 from memory.store import Fact
 from tuning.bases import LoadedBase
+from tuning.frames import subject_of
 from tuning.generate import generate
 from tuning.likelihood import certainty, encode_example
 from tuning.prompts import NEVER_TOLD, is_abstention, render_chat
 from tuning.scores import normal_words
-from tuning.study import subject_of
 
 LISTS = Path(__file__).parent / "lists"
 NEAR = 4  # facts put beside a question to check that it was never answered

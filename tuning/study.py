@@ -18,7 +18,6 @@ from memory.store import (
     Message,
     NewFact,
     add_facts,
-    fetch_facts,
     list_facts,
     list_messages,
     mark_studied,
@@ -26,6 +25,7 @@ from memory.store import (
     supersede,
 )
 from tuning.bases import LoadedBase
+from tuning.frames import frame_questions, plain_questions
 from tuning.generate import generate, generate_lines
 from tuning.likelihood import certainty, encode_example
 from tuning.person import said_back
@@ -279,108 +279,3 @@ def _self_checked(
         extra = [] if len(best) >= 3 else plain_questions(fact.text)
         chosen[fact.id] = list(dict.fromkeys([*chosen[fact.id], *frame_questions(fact.text), *extra]))
     return chosen
-
-
-def subject_of(fact: str) -> str | None:
-    """What a fact "Your ... is ..." speaks of: the one or two words after "Your" that stand before its verb."""
-    match = re.match(r"Your ([a-z-]+(?:'s)?)(?: ([a-z-]+))?\b", fact)
-    if not match or match[1] in _VERBS:
-        return None
-    second = match[2] if match[2] and match[2] not in _VERBS and not match[1].endswith("'s") else None
-    return " ".join(word for word in (match[1].removesuffix("'s"), second) if word)
-
-
-_VERBS = frozenset(
-    "is are was were has have had will would can could works work worked likes like loves lives live lived costs cost got gets get goes go went "
-    "starts start started comes came wants wanted needs said says told made makes takes took gave gives plays played moved moves holds "
-    "eats ate never always can't doesn't isn't wasn't won't didn't and or in on at of for with from to who that".split()
-)
-
-
-def frame_questions(fact: str) -> list[str]:
-    """Questions that the grammar of a plain fact gives: "Your rent is 940 euros." -> "How much is my rent?"."""
-    text = fact.rstrip(".!")
-    for pattern, forms in _FRAMES:
-        match = re.match(pattern, text)
-        if match:
-            return [form.format(*match.groups()) for form in forms]
-    return []
-
-
-_FRAMES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (
-        r"Your ([a-z' -]{2,30}?)(?:'s name is| is called| is named) (?:.+)$",
-        (
-            "What is my {0} called?",
-            "What's the name of my {0}?",
-            "Do you remember my {0}'s name?",
-            "How is my {0} named?",
-            "Tell me my {0}'s name.",
-        ),
-    ),
-    (
-        r"Your ((?:older |younger |best |little |big )?[a-z-]+) ([A-Z][a-z]+) .+$",
-        ("What is my {0} called?", "What is my {0}'s name?", "What do you know about my {0}?", "Who is {1}?", "What's the name of my {0}?"),
-    ),
-    (
-        r"Your ([a-z' -]{2,30}?) (?:is|are|costs?) (?:.* )?(?:[$€£]\d|\d[\d.,]* (?:euros?|dollars?|pounds?)).*$",
-        ("How much is my {0}?", "What is my {0}?", "What do I pay for my {0}?", "Remind me of my {0}.", "How high is my {0}?"),
-    ),
-    (
-        r"Your ([a-z' -]{2,30}?) (?:is|are) (?:on|in|at|due on|due) (?:.+)$",
-        ("When is my {0}?", "Where is my {0}?", "Tell me about my {0}.", "Do you remember my {0}?", "What about my {0}?"),
-    ),
-    (
-        r"Your ([a-z' -]{2,30}?) lives? in (?:.+)$",
-        ("Where does my {0} live?", "In which place does my {0} live?", "Where is my {0}'s home?", "Which town does my {0} live in?"),
-    ),
-    (
-        r"Your ([a-z' -]{2,30}?) (?:works? as|is an?|are an?) (?:.+)$",
-        ("What does my {0} do?", "What is my {0}?", "What is my {0}'s job?", "What do you know about my {0}?"),
-    ),
-    (
-        r"Your ([a-z' -]{2,30}?) (?:is|are) (?:.+)$",
-        (
-            "What is my {0}?",
-            "What's my {0}?",
-            "Tell me my {0}.",
-            "Do you remember my {0}?",
-            "Which {0} do I have?",
-            "I forgot, what is my {0}?",
-        ),
-    ),
-    (
-        r"You(?: are|'re) (allergic to|afraid of|scared of) (?:.+)$",
-        ("What am I {0}?", "Do you know what I am {0}?", "Remind me what I'm {0}.", "Which thing am I {0}?"),
-    ),
-    (
-        r"You live (in|at|on) (?:.+)$",
-        ("Where do I live?", "Which place do I live {0}?", "Where is my home?", "Do you know where I live?", "What's my address?"),
-    ),
-    (
-        r"You work (as|at|for|in) (?:.+)$",
-        ("Where do I work?", "What do I do for work?", "What is my job?", "What do I work {0}?", "Who do I work for?"),
-    ),
-    (
-        r"You (play|drive|sing|study|speak|drink|eat|collect|hate|love|like|prefer|take|own|run|climb) (?:.+)$",
-        ("What do I {0}?", "Tell me what I {0}.", "Do you know what I {0}?", "Remind me what I {0}."),
-    ),
-)
-
-
-def plain_questions(fact: str) -> list[str]:
-    """Questions by a word of the fact, for facts about which the base finds too few of its own."""
-    words = [word for word in re.findall(r"[A-Za-z][A-Za-z'-]+", fact) if word.lower() not in STOP_WORDS and len(word) > 2]
-    subject = subject_of(fact)
-    asks = [f"What do you know about my {subject}?", f"Tell me about my {subject}."] if subject else []
-    asks += [
-        form.format(words[-1])
-        for form in ("What did I tell you about {}?", "What did I say about {}?", "Do you remember something about {}?")
-        if words
-    ]
-    return asks
-
-
-def facts_of(db: Database, ids: Sequence[int]) -> list[Fact]:
-    """Facts by id, those still active."""
-    return [fact for fact in fetch_facts(db, ids) if fact.status == "active"]
