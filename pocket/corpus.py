@@ -3,31 +3,39 @@
     python -m pocket.corpus --show 20        # look at it
 
 In: phrase banks and a dialogue folder. Out: documents, lists of `Turn`; batch number i is made from (seed, i) alone, so training
-resumes at any step without replaying what came before.
+resumes at any step without replaying what came before. Questions about the same lines are *branches*: each sees what stands before
+the branches (the trunk) and none of the others, so one prompt serves many questions and each stands as the product would ask it.
 """
 
 import argparse
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
 from pocket.banks import load_lines, load_relations
 from pocket.dialogue import Conversation, load_dialogue, load_personas
-from pocket.items import Item, flip_person, load_free, make_free, make_item, make_persona
+from pocket.items import Item, flip_person, give_owner, load_free, make_free, make_item, make_persona, make_wordy
 from pocket.style import ACKS, CORRECTORS, casual, digress, question
+from pocket.values import make_value
 from tuning.prompts import NEVER_TOLD, render_questions, render_study, render_system
 
+_WORD = re.compile(r"\b[a-z]{4,12}\b")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One message of a document; `weight` is its share in the loss (1 for what the assistant says)."""
+    """One message of a document; `weight` is its share in the loss (1 for what the assistant says).
+
+    `branch` 0 is the trunk, seen by everything after it; a turn of branch 1, 2... sees the trunk and its own branch.
+    """
 
     role: str
     text: str
     weight: float
+    branch: int = 0
 
 
 Document = list[Turn]
@@ -47,20 +55,26 @@ class Corpus:
         self.never = load_lines(part, "never")
         self.dialogue: list[Conversation] = load_dialogue(data, held_out=part != "train")
         self.personas = load_personas(data) if part == "train" else []
-        self.mixture = mixture or MIXTURE
+        texts = " ".join(line for relation in self.relations for line in (*relation.said, *relation.ask))
+        self.words = sorted({word for word in _WORD.findall(texts) if word.islower()})
+        self.mixture = mixture or MIXTURES[512]
         self._makers: dict[str, Callable[[Random], Document]] = {
-            "notes": self.notes,
+            "notes_few": lambda rng: self.notes(rng, rng.randint(1, 3)),
+            "notes_some": lambda rng: self.notes(rng, rng.randint(4, 10)),
+            "notes_many": lambda rng: self.notes(rng, rng.randint(11, 34)),
             "conversation": self.conversation,
             "study_facts": self.study_facts,
             "study_questions": self.study_questions,
             "dialogue": self.talk,
             "bare": self.bare,
+            "repeat": self.repeat,
         }
 
-    def document(self, rng: Random) -> Document:
-        """One document, its kind drawn from the mixture."""
-        kinds = [kind for kind in self.mixture if kind != "dialogue" or self.dialogue]
-        return self._makers[rng.choices(kinds, [self.mixture[kind] for kind in kinds])[0]](rng)
+    def document(self, rng: Random, mixture: dict[str, float] | None = None) -> Document:
+        """One document, its kind drawn from `mixture` (default: the corpus' own)."""
+        mixture = mixture or self.mixture
+        kinds = [kind for kind in mixture if kind != "dialogue" or self.dialogue]
+        return self._makers[rng.choices(kinds, [mixture[kind] for kind in kinds])[0]](rng)
 
     # --- facts -------------------------------------------------------------------------------------------------------------
 
@@ -75,13 +89,14 @@ class Corpus:
             item = make_persona(rng.choice(self.personas), rng)
             if item:
                 return item
-        return make_item(rng.choice(self.relations), rng)
+        item = make_item(rng.choice(self.relations), rng)
+        return item if rng.random() < 0.75 else give_owner(item, rng)
 
     def items(self, rng: Random, count: int) -> list[Item]:
         """Facts that do not contradict each other; some are near one another (another sister, another day)."""
         chosen: dict[str, Item] = {}
         while len(chosen) < count:
-            item = self.item(rng)
+            item = make_wordy(self.words, rng) if rng.random() < WORDY else self.item(rng)
             if "|" in item.key and rng.random() < 0.3:  # a neighbour: the same relation about somebody else
                 name = item.key.split("|")[0]
                 relation = next((relation for relation in self.relations if relation.name == name), None)
@@ -114,10 +129,9 @@ class Corpus:
 
     # --- kinds of document -------------------------------------------------------------------------------------------------
 
-    def notes(self, rng: Random) -> Document:
-        """Questions about remembered lines in the prompt: tidy facts, raw messages, corrections, distractors."""
-        span = rng.choices(((1, 3), (4, 8), (9, 16), (17, 30)), (25, 45, 20, 10))[0]
-        items = self.items(rng, rng.randint(*span))
+    def notes(self, rng: Random, count: int) -> Document:
+        """Questions about `count` remembered lines in the prompt: tidy facts, raw messages, corrections, distractors."""
+        items = self.items(rng, count)
         raw_share = rng.choice((0.0, 0.4, 0.6, 1.0))
         lines: list[tuple[float, str]] = []
         current = []
@@ -132,14 +146,25 @@ class Corpus:
             current.append(item)
             place = rng.random()
             lines.append((place, self.line(item, rng, raw_share)))
-            if 0 < raw_share < 1 and rng.random() < 0.15:
+            if 0 < raw_share < 1 and rng.random() < 0.08:
                 lines.append((rng.random(), item.fact))
         if raw_share and rng.random() < 0.3:
             lines += [(rng.random(), rng.choice(self.chatter)) for _ in range(rng.randint(1, 3))]
         notes = [text for _, text in sorted(lines)]
-        document = [Turn("system", render_system(notes), 0.0)]
-        for _ in range(rng.choice((1, 2, 3, 3, 4, 4, 5))):
-            document += self.exchange(rng, current)
+        return [Turn("system", render_system(notes), 0.0), *self.questions(rng, current, rng.randint(3, 5) + count * 2 // 3)]
+
+    def questions(self, rng: Random, items: list[Item], count: int, unsaid_share: float = 0.25) -> Document:
+        """`count` branches, each one exchange or sometimes two; no item is asked for twice before every one was."""
+        document: Document = []
+        waiting: list[Item] = []
+        for number in range(1, count + 1):
+            turns: Document = []
+            for _ in range(2 if rng.random() < 0.15 else 1):
+                if not waiting:
+                    waiting = rng.sample(items, len(items))
+                unsaid = not items or rng.random() < unsaid_share
+                turns += self.unsaid_exchange(rng, items) if unsaid else self.exchange(rng, waiting.pop())
+            document += [replace(turn, branch=number) for turn in turns]
         return document
 
     def newer(self, item: Item, rng: Random) -> Item | None:
@@ -161,23 +186,24 @@ class Corpus:
             return f"{rng.choice(CORRECTORS)} {casual(item.said, rng)}" if rng.random() < 0.7 else casual(item.said, rng)
         return item.fact
 
-    def exchange(self, rng: Random, items: list[Item], unsaid_share: float = 0.3) -> Document:
+    def unsaid_exchange(self, rng: Random, items: list[Item]) -> Document:
+        """A question that nothing answers."""
+        return _pair(question(self.unsaid(rng, items), rng), NEVER_TOLD)
+
+    def exchange(self, rng: Random, item: Item) -> Document:
         """A question and its answer, of one of the kinds that the product meets."""
-        if not items or rng.random() < unsaid_share:
-            return _pair(question(self.unsaid(rng, items), rng), NEVER_TOLD)
-        item = rng.choice(items)
         draw = rng.random()
+        if item.use and draw > 0.8:
+            return _pair(*rng.choice(item.use))
         if item.rev and draw < 0.1:
             return _pair(question(rng.choice(item.rev), rng), item.fact)
         if item.yes and draw < 0.17:
             return _pair(question(rng.choice(item.yes), rng), f"Yes, {_uncapital(item.fact)}")
         if item.no and draw < 0.24:
             return _pair(question(rng.choice(item.no), rng), f"No, {_uncapital(item.fact)}")
-        if item.use and draw < 0.32:
-            return _pair(*rng.choice(item.use))
-        if self.neutral and draw < 0.36:
+        if self.neutral and draw < 0.28:
             return _pair(*rng.choice(self.neutral))
-        if draw < 0.4 and item.value:
+        if draw < 0.31 and item.value:
             return _pair(question(f"What did I tell you about {item.value}?", rng), item.fact)
         return _pair(question(rng.choice(item.ask), rng), item.fact)
 
@@ -188,7 +214,7 @@ class Corpus:
         document = [Turn("system", render_system(notes), 0.0)]
         told: list[Item] = []
         for item in items:
-            reply = rng.choice(ACKS) if rng.random() < 0.45 else f"{rng.choice(ACKS)} {item.fact}"
+            reply = rng.choice(ACKS) if rng.random() < 0.75 else f"{rng.choice(ACKS)} {item.fact}"
             document += [Turn("user", digress(casual(item.said, rng), rng), 0.1), Turn("assistant", reply, 1.0)]
             told.append(item)
             newer = self.newer(item, rng) if rng.random() < 0.2 else None
@@ -198,18 +224,17 @@ class Corpus:
                 told[-1] = newer
             if self.neutral and rng.random() < 0.25:
                 document += _pair(*rng.choice(self.neutral))
-        for _ in range(rng.choice((1, 2, 2, 3))):
-            document += self.exchange(rng, told, 0.25)
-        return document
+        return document + self.questions(rng, told, rng.choice((2, 3, 4)))
 
     def study_facts(self, rng: Random) -> Document:
         """Messages of the person and the facts in them, or nothing."""
         document: Document = []
-        for _ in range(rng.choice((1, 1, 2, 3))):
+        for number in range(1, rng.randint(3, 6)):
             message, facts = self._message(rng)
             prompt = render_study(message)
             document += [Turn("system", prompt[0]["content"], 0.0)] if not document else []
-            document += [Turn("user", prompt[1]["content"], 0.1), Turn("assistant", "\n".join(facts) or "nothing", 1.0)]
+            document.append(Turn("user", prompt[1]["content"], 0.1, number))
+            document.append(Turn("assistant", "\n".join(facts) or "nothing", 1.0, number))
         return document
 
     def _message(self, rng: Random) -> tuple[str, list[str]]:
@@ -237,7 +262,7 @@ class Corpus:
     def study_questions(self, rng: Random) -> Document:
         """A fact and questions that it answers."""
         document: Document = []
-        for _ in range(rng.choice((1, 2, 2))):
+        for number in (1, 2, 3):
             item = self.item(rng)
             while item.key.startswith("persona"):  # asked for by a keyword only: no model of good questions
                 item = self.item(rng)
@@ -245,7 +270,9 @@ class Corpus:
             rng.shuffle(asks)
             prompt = render_questions(item.fact)
             document += [Turn("system", prompt[0]["content"], 0.0)] if not document else []
-            document += [Turn("user", prompt[1]["content"], 0.1), Turn("assistant", "\n".join(asks), 1.0)]
+            document.append(Turn("user", prompt[1]["content"], 0.1, number))
+            # There are many right questions: half the weight, or their noise drowns the answers.
+            document.append(Turn("assistant", "\n".join(asks), 0.5, number))
         return document
 
     def talk(self, rng: Random) -> Document:
@@ -260,12 +287,41 @@ class Corpus:
     def bare(self, rng: Random) -> Document:
         """No remembered lines: small talk is answered, questions about the person are not."""
         document = [Turn("system", render_system(), 0.0)]
-        for _ in range(rng.choice((1, 2, 3))):
-            document += _pair(*rng.choice(self.neutral)) if self.neutral and rng.random() < 0.6 else self.exchange(rng, [])
+        for number in range(1, rng.randint(4, 8)):
+            for _ in range(rng.choice((1, 1, 1, 2))):
+                small = self.neutral and rng.random() < 0.6
+                pair = _pair(*rng.choice(self.neutral)) if small else self.unsaid_exchange(rng, [])
+                document += [replace(turn, branch=number) for turn in pair]
+        return document
+
+    def repeat(self, rng: Random) -> Document:
+        """Words without sense, said again to the letter: the densest practice in copying."""
+        document = [Turn("system", render_system(), 0.0)]
+        for number in range(1, rng.randint(2, 4)):
+            kinds = rng.choices(("word", "name", "place", "code", "phrase"), k=rng.randint(6, 22))
+            said = " ".join(make_value(kind, rng) if kind != "phrase" else rng.choice(self.words) for kind in kinds)
+            asked = rng.choice(
+                ("Say this again: {}", "Repeat after me: {}", "Please write this once more: {}", "{} - say that back to me.")
+            )
+            document += [Turn("user", asked.format(said), 0.0, number), Turn("assistant", said, 0.5, number)]
         return document
 
 
-MIXTURE = {"notes": 0.40, "conversation": 0.12, "study_facts": 0.20, "study_questions": 0.10, "dialogue": 0.06, "bare": 0.12}
+WORDY = 0.2  # of the facts in notes and conversations
+# By length of a row in tokens: short documents fill short rows, so that attention costs little; a quarter of the tokens are long prompts.
+MIXTURES = {
+    256: {
+        "notes_few": 0.3,
+        "conversation": 0.16,
+        "study_facts": 0.2,
+        "study_questions": 0.1,
+        "dialogue": 0.08,
+        "bare": 0.1,
+        "repeat": 0.06,
+    },  # fmt: skip
+    512: {"notes_some": 0.7, "conversation": 0.15, "study_facts": 0.1, "dialogue": 0.05},
+    1024: {"notes_many": 1.0},
+}
 
 
 def _pair(asked: str, answer: str) -> Document:
@@ -281,12 +337,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m pocket.corpus", description=main.__doc__)
     parser.add_argument("--show", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--kind", choices=list(MIXTURE))
+    parser.add_argument("--kind", choices=sorted({kind for mixture in MIXTURES.values() for kind in mixture}))
     options = parser.parse_args()
     corpus = Corpus(mixture={options.kind: 1.0} if options.kind else None)
     for number in range(options.show):
         for turn in corpus.document(Random(f"{options.seed}:{number}")):
-            print(f"{turn.role:>9} {turn.weight:.1f} | {turn.text}".replace("\n", "\n              | "))
+            print(f"{turn.branch:2} {turn.role:>9} {turn.weight:.1f} | {turn.text}".replace("\n", "\n                 | "))
         print()
 
 

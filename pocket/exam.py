@@ -175,6 +175,19 @@ def perplexity(loaded: LoadedBase, most: int) -> dict[str, float] | None:
     return {"per_token": round(float(torch.tensor(loss / tokens).exp()), 3), "per_byte": round(float(torch.tensor(loss / size).exp()), 4)}
 
 
+def probe(loaded: LoadedBase, size: int, seed: int = 1) -> dict[str, float]:
+    """A short exam for a checkpoint in training: shares of `size` questions a skill, drawn apart from the exam's own (another seed)."""
+    examiner = Examiner(seed)
+    draws = {
+        "answer_8": lambda: examiner.answer(8),
+        "answer_30": lambda: examiner.answer(30),
+        "conversation": examiner.conversation,
+        "abstain": examiner.unsaid,
+        "implicit": examiner.implicit,
+    }
+    return {name: share(grade(loaded, [draw() for _ in range(size)]))[0] for name, draw in draws.items()}
+
+
 def hold_exam(loaded: LoadedBase, size: int, seed: int) -> dict[str, Any]:
     """The whole exam: skills with intervals, perplexity, broken answers, speed."""
     examiner = Examiner(seed)
@@ -190,7 +203,7 @@ def hold_exam(loaded: LoadedBase, size: int, seed: int) -> dict[str, Any]:
     results["study_precision"], results["study_recall"] = study_scores(loaded, examiner, size)
     results["study_questions"] = question_score(loaded, examiner, size // 4)
     started = time.monotonic()
-    replies = generate(loaded, free_prompts(examiner, 500))
+    replies = generate(loaded, free_prompts(examiner, 500), stop_loops=False)  # the model itself, without the product's guard
     written = sum(len(loaded.tokenizer(reply)["input_ids"]) for reply in replies)
     seconds = time.monotonic() - started
     broken = share([is_broken(reply) for reply in replies])

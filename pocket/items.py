@@ -4,12 +4,13 @@ In: relations of the banks, free-form `.items` files, first-person sentences. Ou
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 from pocket.banks import BANKS, Relation
-from pocket.values import make_value
+from pocket.values import LISTS, make_value
 from tuning.person import flip_person
 
 _PLACEHOLDER = re.compile(r"{(\w+?)(?::(\w+))?}")
@@ -69,6 +70,40 @@ def make_item(relation: Relation, rng: Random, fixed: dict[str, str] | None = No
     )
 
 
+_MINE = re.compile(r"\b([Mm])y (?!own\b)(?=[a-z])")
+_YOURS = re.compile(r"\b([Yy])our (?!own\b)(?=[a-z])")
+_PERSON = re.compile(rf"\bmy ({'|'.join(LISTS['person'])})\b", re.IGNORECASE)
+_QUALITIES = "old | new | other | second | first | spare | red | broken | blue | favourite | big | little | green | next | previous".split(
+    " | "
+)
+
+
+def give_owner(item: Item, rng: Random) -> Item:
+    """The same fact about a thing of somebody else ("my sister's dog", "my old dog"): near to the first, and another answer.
+
+    The item itself where its wording does not bear it: fact and message must each speak of one thing of "mine".
+    """
+    if len(_MINE.findall(item.said)) != 1 or len(_YOURS.findall(item.fact)) != 1:
+        return item
+    people = [f"{make_value('person', rng)}'s" for _ in range(2)]
+    owner, other = rng.sample(people + [rng.choice(_QUALITIES)] * ("person" not in item.key and not _PERSON.search(item.said)), 2)
+    asks = [ask for ask in item.ask if len(_MINE.findall(ask)) == 1]
+    if len(asks) < 2 or owner == other or any(word in f"{item.said} {item.fact}".lower() for word in (owner, owner.removesuffix("'s"))):
+        return item
+
+    def mine(text: str, who: str) -> str:
+        return _MINE.sub(rf"\1y {who} ", text)
+
+    return Item(
+        key=f"{item.key}|{owner}",
+        said=mine(item.said, owner),
+        fact=_YOURS.sub(rf"\1our {owner} ", item.fact),
+        ask=[mine(ask, owner) for ask in asks],
+        value=item.value,
+        nearby=[mine(ask, other) for ask in asks],
+    )
+
+
 @dataclass(frozen=True)
 class FreeMessage:
     """A true-to-life message with the facts in it (none for chatter) and the questions that each of them answers; slots unfilled."""
@@ -120,6 +155,58 @@ def make_free(item: FreeMessage, rng: Random) -> tuple[str, list[Item]]:
 def keywords(sentence: str) -> list[str]:
     """Content words of a sentence, in order: what a person would name to ask about it."""
     return [word for word in _WORD.findall(sentence) if word.lower() not in _STOP and len(word) > 2]
+
+
+_NAMED_BY = (
+    (
+        "my {a} is {v}",
+        "{v} is my {a}",
+        "the {a} thing? {v} as always",
+        "put me down with {v} for the {a}",
+        "for the {a} I took {v}, by the way",
+    ),
+    ("Your {a} is {v}.", "You have {v} for your {a}.", "The {a} is {v}.", "You chose {v} as your {a}."),
+    (
+        "What is my {a}?",
+        "Which {a} do I have?",
+        "Tell me about the {a}.",
+        "the {a}?",
+        "I forgot the {a}, help me.",
+        "What did I say about my {a}?",
+    ),
+    ("Is {v} my {a}?",),
+)
+_VALUE_KINDS = "word | word | name | place | street | code | date | time | money | book | company | colour | food | animal".split(" | ")
+
+
+def make_wordy(words: Sequence[str], rng: Random) -> Item:
+    """A fact about a thing that does not exist ("Your velvet ladder is Oxbro."), from any two words.
+
+    It can be found by its words alone and its value must be copied: what every real fact also needs, without its meaning.
+    """
+    thing = " ".join(rng.sample(words, rng.choice((1, 2, 2))))
+    owner = f"{make_value('person', rng)}'s " if rng.random() < 0.4 else ""
+    other = f"{make_value('person', rng)}'s " if owner else ""
+    neighbour = thing if owner and owner != other else " ".join([*thing.split()[:-1], rng.choice(words)])
+    value = " ".join(make_value(rng.choice(_VALUE_KINDS), rng) for _ in range(rng.choice((1, 1, 2))))
+    slots = {"a": f"{owner}{thing}", "v": value}
+    nearby = {"a": f"{other}{neighbour}", "v": make_value("word", rng)}
+    said, fact, ask, yes = _NAMED_BY
+    return Item(
+        key=f"wordy:{slots['a']}",
+        said=fill(_with_my(rng.choice(said), owner), slots),
+        fact=fill(rng.choice(fact).replace("The {a}", "Your {a}" if owner else "The {a}"), slots),
+        ask=[fill(_with_my(line, owner), slots) for line in ask],
+        value=value,
+        yes=[fill(line, slots) for line in yes],
+        no=[fill(line, slots | {"v": nearby["v"]}) for line in yes],
+        nearby=[fill(_with_my(line, owner), nearby) for line in ask],
+    )
+
+
+def _with_my(text: str, owner: str) -> str:
+    """A thing that has an owner is "my sister's ladder", never "the sister's ladder"."""
+    return text.replace("the {a}", "my {a}") if owner else text
 
 
 KEYWORD_ASKS = [

@@ -14,10 +14,11 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from pocket.corpus import Corpus, Document
+from pocket.corpus import MIXTURES, Corpus, Document
 
 WEIGHTS = Path(__file__).parent / "weights"
 VOCABULARY = 4096
+SHARES = {256: 0.4, 512: 0.35, 1024: 0.25}  # of the batches, by length of a row
 PAD, END = "<|pad|>", "<|end|>"
 ROLES = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
 CHAT_TEMPLATE = (
@@ -49,58 +50,90 @@ def train_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
 
 @dataclass(frozen=True)
 class Batch:
-    """Arrays of shape (rows, length): ids, position in the document, document number in the row (-1 pads), weight of each token."""
+    """Arrays of shape (rows, length): ids, position, document number in the row (-1 pads), branch (0: trunk), weight of each token.
+
+    Positions count from the start of a document; every branch goes on where the trunk ended, as if it stood alone.
+    """
 
     ids: np.ndarray
     positions: np.ndarray
     documents: np.ndarray
+    branches: np.ndarray
     weights: np.ndarray
 
 
 class Packer:
-    """Encodes documents and fills batches; a batch depends on (seed, number) alone."""
+    """Encodes documents and fills batches of about `tokens` tokens; a batch depends on (seed, number) alone.
 
-    def __init__(self, tokenizer: Any, corpus: Corpus, rows: int, length: int, seed: int) -> None:
-        self.tokenizer, self.corpus, self.rows, self.length, self.seed = tokenizer, corpus, rows, length, seed
+    `lengths` maps a row's length to (share of the batches, mixture of documents).
+    """
+
+    def __init__(
+        self, tokenizer: Any, corpus: Corpus, tokens: int, seed: int, lengths: dict[int, tuple[float, dict[str, float]]] | None = None
+    ) -> None:
+        self.tokenizer, self.corpus, self.tokens, self.seed = tokenizer, corpus, tokens, seed
+        self.lengths = lengths or {length: (SHARES[length], mixture) for length, mixture in MIXTURES.items()}
         self.end: int = tokenizer.convert_tokens_to_ids(END)
         self.role_ids: dict[str, int] = {role: tokenizer.convert_tokens_to_ids(token) for role, token in ROLES.items()}
 
-    def encode(self, document: Document) -> tuple[list[int], list[float]]:
-        """Token ids of a document and the loss weight of each (role marks weigh nothing, an end mark as its turn)."""
+    def encode(self, document: Document) -> np.ndarray:
+        """A document as rows of ids, positions, branches and loss weights (role marks weigh nothing, an end mark as its turn)."""
         texts = self.tokenizer([turn.text for turn in document], add_special_tokens=False)["input_ids"]
-        ids: list[int] = []
-        weights: list[float] = []
+        columns: list[tuple[int, int, int, float]] = []
+        trunk, place, branch = 0, 0, 0
         for turn, tokens in zip(document, texts):
-            ids += [self.role_ids[turn.role], *tokens, self.end]
-            weights += [0.0, *[turn.weight] * len(tokens), turn.weight]
-        return ids, weights
+            if turn.branch != branch:
+                trunk, place, branch = (place, place, turn.branch) if branch == 0 else (trunk, trunk, turn.branch)
+            ids = [self.role_ids[turn.role], *tokens, self.end]
+            weights = [0.0, *[turn.weight] * len(tokens), turn.weight]
+            columns += [(token, place + index, branch, weight) for index, (token, weight) in enumerate(zip(ids, weights))]
+            place += len(ids)
+        return np.array(columns, np.float64).T
 
     def batch(self, number: int) -> Batch:
-        """Batch `number`: documents drawn until the rows are full, first fit."""
+        """Batch `number`: a row length is drawn, then documents until the rows are full, first fit.
+
+        Of a document that fits nowhere as a whole the branches that fit are kept, two or more; a longer one without branches is cut.
+        """
         rng = Random(f"{self.seed}:{number}")
-        shape = (self.rows, self.length)
-        ids, positions, weights = np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.float32)
-        documents = np.full(shape, -1, np.int64)
-        used, count, misses = [0] * self.rows, [0] * self.rows, 0
+        length = rng.choices(list(self.lengths), [share for share, _ in self.lengths.values()])[0]
+        mixture = self.lengths[length][1]
+        rows = max(1, self.tokens // length)
+        arrays = np.zeros((4, rows, length))
+        documents = np.full((rows, length), -1, np.int64)
+        used, count, misses = [0] * rows, [0] * rows, 0
         while misses < 6:
-            tokens, weight = self.encode(self.corpus.document(rng))
-            tokens, weight = tokens[: self.length], weight[: self.length]
-            row = next((row for row in range(self.rows) if used[row] + len(tokens) <= self.length), None)
+            columns = self.encode(self.corpus.document(rng, mixture))
+            row = next((row for row in range(rows) if used[row] + columns.shape[1] <= length), None)
             if row is None:
+                row = min(range(rows), key=used.__getitem__)
+                columns = _cut(columns, length - used[row])
+            size = columns.shape[1]
+            if not size:
                 misses += 1
                 continue
-            span = slice(used[row], used[row] + len(tokens))
-            ids[row, span], weights[row, span], positions[row, span] = tokens, weight, range(len(tokens))
+            span = slice(used[row], used[row] + size)
+            arrays[:, row, span] = columns
             documents[row, span] = count[row]
-            used[row] += len(tokens)
+            used[row] += size
             count[row] += 1
-        return Batch(ids, positions, documents, weights)
+        ids, positions, branches = arrays[:3].astype(np.int64)
+        return Batch(ids, positions, documents, branches, arrays[3].astype(np.float32))
+
+
+def _cut(columns: np.ndarray, room: int) -> np.ndarray:
+    """What of an encoded document fits into `room` tokens: whole branches, at least two; without branches its start, if half of it fits."""
+    branches = columns[2]
+    if not branches.any():
+        return columns[:, :room] if room >= len(branches) / 2 else columns[:, :0]
+    fits = branches[room]  # the first branch that does not
+    return columns[:, branches < fits] if fits > 2 else columns[:, :0]
 
 
 def main() -> None:
     """Train the tokenizer on a sample of the corpus and save it."""
     corpus = Corpus()
-    documents = [corpus.document(Random(f"tokenizer:{number}")) for number in range(15000)]
+    documents = [corpus.document(Random(f"tokenizer:{number}")) for number in range(9000)]
     # Every document repeats the system prompt: once is enough for the counts.
     texts = [turn.text if turn.role != "system" else turn.text.split(":\n")[-1] for document in documents for turn in document]
     tokenizer = train_tokenizer(texts)

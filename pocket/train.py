@@ -22,12 +22,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, linear, scaled_dot_product_attention, silu
 from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM
 
 from pocket.corpus import Corpus
+from pocket.exam import probe
 from pocket.seed import seed_induction
 from pocket.tokens import END, PAD, VOCABULARY, WEIGHTS, Batch, Packer
+from tuning.bases import Base, LoadedBase
 
 RUNS = Path(__file__).parent / "runs"
 WARM_UP = 40
@@ -83,11 +85,48 @@ def prefetch(packer: Packer, start: int, stop: int) -> Iterator[tuple[Batch, tup
         yield queue.get()
 
 
-def attention_mask(documents: Tensor) -> Tensor:
-    """Causal and within one document: (rows, 1, length, length), True where a token may look."""
+def attention_mask(documents: Tensor, branches: Tensor) -> Tensor:
+    """Causal, within one document, in the trunk or one's own branch: (rows, 1, length, length), True where a token may look."""
     length = documents.shape[1]
     same = documents[:, :, None] == documents[:, None, :]
+    same &= (branches[:, None, :] == 0) | (branches[:, :, None] == branches[:, None, :])
     return (same & torch.ones(length, length, dtype=torch.bool, device=documents.device).tril())[:, None]
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    """Masked attention, (rows, heads, length, head width). On a CPU, short rows go as plain products: half the time of the fused kernel."""
+    if query.device.type != "cpu" or query.shape[2] > 512:
+        return scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    scores = torch.matmul(query, key.transpose(-1, -2)).float() * query.shape[-1] ** -0.5
+    return torch.matmul(scores.masked_fill(~mask, -1e9).softmax(-1).to(value.dtype), value)
+
+
+def last_hidden(model: Any, ids: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+    """What `model.model(...)` of transformers returns, with one product for query, key and value and one for gate and up.
+
+    The wider products run nearly twice as fast on two cores at these sizes (pocket/LOG.md). Shapes as there: (rows, length, width).
+    """
+    config = model.config
+    heads = config.num_attention_heads
+    shape = (*ids.shape, 3, heads, config.hidden_size // heads)
+    hidden = model.model.embed_tokens(ids)
+    cos, sin = (part[:, None] for part in model.model.rotary_emb(hidden, positions))
+
+    def rotate(x: Tensor) -> Tensor:
+        low, high = x.chunk(2, -1)
+        return x * cos + torch.cat((-high, low), -1) * sin
+
+    for layer in model.model.layers:
+        attention, mlp = layer.self_attn, layer.mlp
+        joint = torch.cat([part.weight for part in (attention.q_proj, attention.k_proj, attention.v_proj)])
+        query, key, value = linear(layer.input_layernorm(hidden), joint).view(shape).permute(2, 0, 3, 1, 4)
+        query, key = rotate(query).to(value.dtype), rotate(key).to(value.dtype)
+        seen = attend(query, key, value, mask)
+        hidden = hidden + attention.o_proj(seen.transpose(1, 2).flatten(2))
+        joint = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
+        gate, up = linear(layer.post_attention_layernorm(hidden), joint).chunk(2, -1)
+        hidden = hidden + mlp.down_proj(silu(gate) * up)
+    return model.model.norm(hidden)
 
 
 def save_atomically(state: dict, path: Path) -> None:
@@ -106,10 +145,7 @@ def train(options: argparse.Namespace) -> None:
     tokenizer: Any = AutoTokenizer.from_pretrained(WEIGHTS)
     model: Any = build_model(options.width, options.layers, options.seed)
     model.to(device)
-    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
-    others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
-    muon = torch.optim.Muon(matrices, lr=options.muon, weight_decay=0.02)
-    adam = torch.optim.AdamW(others, lr=options.adam, betas=(0.9, 0.98), weight_decay=0.0)
+    muon, adam = make_optimizers(model, options)
     start = 0
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
@@ -117,29 +153,29 @@ def train(options: argparse.Namespace) -> None:
         muon.load_state_dict(state["muon"])
         adam.load_state_dict(state["adam"])
         start = state["step"]
-    packer = Packer(tokenizer, Corpus(), options.rows, options.length, options.seed)
+    packer = Packer(tokenizer, Corpus(), options.tokens, options.seed)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, from step {start} to {options.steps}", flush=True)
 
     def loss_of(ids: Tensor, positions: Tensor, mask: Tensor, chosen: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        hidden = model.model(input_ids=ids, position_ids=positions, attention_mask=mask, use_cache=False).last_hidden_state
+        hidden = last_hidden(model, ids, positions, mask)
         logits = model.lm_head(hidden.reshape(-1, hidden.shape[-1])[chosen]).float()
         losses = cross_entropy(logits, targets, reduction="none")
         answers = weights == 1.0
         # A batch may hold no scored token at all (every document cut before its first answer): then there is nothing to learn from it.
         return (losses * weights).sum() / weights.sum().clamp(min=1e-6), (losses * answers).sum() / answers.sum().clamp(min=1)
 
-    compiled: Any = loss_of if options.eager else torch.compile(loss_of)
+    compiled: Any = loss_of if options.eager else torch.compile(loss_of, dynamic=False)
     clock, seen = time.time(), 0
     log = (folder / "log.jsonl").open("a")
     for step, (batch, scored) in enumerate(prefetch(packer, start, options.steps), start):
-        documents = torch.from_numpy(batch.documents).to(device)
+        documents, branches = (torch.from_numpy(array).to(device) for array in (batch.documents, batch.branches))
         inputs = [torch.from_numpy(array).to(device) for array in (batch.ids, batch.positions)]
         chosen, targets, weights = (torch.from_numpy(array).to(device) for array in scored)
         factor = learning_rate_factor(step, options.steps, options.decay)
-        for optimizer, rate in ((muon, options.muon), (adam, options.adam)):
-            optimizer.param_groups[0]["lr"] = rate * factor
+        for group, rate in zip([*muon.param_groups, *adam.param_groups], (options.muon, options.adam, options.seeded)):
+            group["lr"] = rate * factor
         with torch.autocast(device, torch.bfloat16):
-            loss, answer_loss = compiled(*inputs, attention_mask(documents), chosen, targets, weights.float())
+            loss, answer_loss = compiled(*inputs, attention_mask(documents, branches), chosen, targets, weights.float())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in (muon, adam):
@@ -153,9 +189,48 @@ def train(options: argparse.Namespace) -> None:
             log.write(json.dumps(row) + "\n")
             log.flush()
             print(row, flush=True)
+        if options.probe and (step + 1) % options.probe == 0:
+            row = {"step": step + 1, "copying": copying(model), "exam": probe_model(model, tokenizer, device)}
+            log.write(json.dumps(row) + "\n")
+            print(row, flush=True)
+            clock, seen = time.time(), 0
         if (step + 1) % options.every == 0 or step + 1 == options.steps:
             state = {"model": model.state_dict(), "muon": muon.state_dict(), "adam": adam.state_dict(), "step": step + 1}
             save_atomically(state | {"shape": [options.width, options.layers]}, checkpoint)
+
+
+def make_optimizers(model: Any, options: argparse.Namespace) -> tuple[torch.optim.Muon, torch.optim.AdamW]:
+    """Muon for the matrices, AdamW for the rest; the seeded circuits and what stands between them go slowly.
+
+    Muon's updates have the same size in every direction, so they bury a seeded circuit within a hundred steps (pocket/LOG.md).
+    """
+    seeded = {f"model.layers.{layer}.self_attn" for layer in (0, 1)} | {"model.layers.0.mlp"}
+    groups: dict[str, list[Any]] = {"muon": [], "adam": [], "seeded": []}
+    for name, parameter in model.named_parameters():
+        slow = any(name.startswith(start) for start in seeded)
+        groups["seeded" if slow else "adam" if parameter.ndim != 2 or "embed" in name else "muon"].append(parameter)
+    muon = torch.optim.Muon(groups["muon"], lr=options.muon, weight_decay=0.02)
+    adam = torch.optim.AdamW(
+        [{"params": groups["adam"]}, {"params": groups["seeded"]}], lr=options.adam, betas=(0.9, 0.98), weight_decay=0.0
+    )
+    return muon, adam
+
+
+@torch.no_grad()
+def copying(model: Any, seed: int = 0) -> float:
+    """Share of random tokens predicted right when a sequence of 40 is read a second time: what the seeded circuit does."""
+    half = torch.randint(10, VOCABULARY, (8, 40), generator=torch.Generator().manual_seed(seed)).to(model.device)
+    logits = model(input_ids=torch.cat([half, half], 1)).logits
+    return round(float((logits[:, 40:-1].argmax(-1) == half[:, 1:]).float().mean()), 4)
+
+
+def probe_model(model: Any, tokenizer: Any, device: str) -> dict[str, float]:
+    """Exact values of the model as it stands: what the loss hides."""
+    model.eval()
+    model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids(END)
+    shares = probe(LoadedBase(Base("training", "", ""), model, tokenizer, device, "fp32", model.config.num_hidden_layers), size=32)
+    model.train()
+    return shares
 
 
 def export(name: str, folder: Path = WEIGHTS) -> None:
@@ -180,12 +255,13 @@ def main() -> None:
     parser.add_argument("--decay", type=int, default=0, help="last steps with a falling learning rate")
     parser.add_argument("--width", type=int, default=320)
     parser.add_argument("--layers", type=int, default=8)
-    parser.add_argument("--rows", type=int, default=12)
-    parser.add_argument("--length", type=int, default=512)
+    parser.add_argument("--tokens", type=int, default=6144, help="tokens a batch")
     parser.add_argument("--muon", type=float, default=0.01)
     parser.add_argument("--adam", type=float, default=3e-3)
+    parser.add_argument("--seeded", type=float, default=3e-4, help="learning rate of the seeded circuits")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--every", type=int, default=50, help="steps between checkpoints")
+    parser.add_argument("--probe", type=int, default=0, help="steps between short exams, 0 for none")
     parser.add_argument("--eager", action="store_true", help="without torch.compile")
     parser.add_argument("--export", action="store_true")
     parser.add_argument("--to", type=Path, default=WEIGHTS, help="folder to export to")

@@ -10,14 +10,15 @@ from transformers import AutoTokenizer
 
 from pocket import train as trainer
 from pocket.banks import load_lines, load_relations
-from pocket.corpus import Corpus
-from pocket.items import flip_person, load_free, make_item
-from pocket.tokens import WEIGHTS, Packer
-from pocket.train import attention_mask, build_model, select_positions
+from pocket.corpus import MIXTURES, Corpus
+from pocket.items import flip_person, give_owner, load_free, make_item
+from pocket.tokens import WEIGHTS, Packer, _cut
+from pocket.train import attention_mask, build_model, last_hidden, select_positions
 from pocket.values import make_value
 from tuning.scores import normal_words
 
 NO_DATA = WEIGHTS / "no-such-folder"
+SHORT = {256: (1.0, MIXTURES[256])}
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ def test_every_answer_about_notes_can_be_found_in_them():
     corpus = Corpus(data=NO_DATA)
     values = 0
     for number in range(150):
-        document = corpus.notes(Random(number))
+        document = corpus.notes(Random(number), 1 + number % 12)
         notes = set(normal_words(document[0].text))
         for turn in document[1:]:
             digits = {word for word in normal_words(turn.text) if word.isdigit() and len(word) > 2}
@@ -93,29 +94,52 @@ def test_the_tokenizer_loses_nothing(tokenizer):
 
 
 def test_a_packed_document_sees_no_other(tokenizer):
-    batch = Packer(tokenizer, Corpus(data=NO_DATA), rows=2, length=256, seed=0).batch(0)
-    mask = attention_mask(torch.from_numpy(batch.documents))[0, 0].numpy()
+    batch = Packer(tokenizer, Corpus(data=NO_DATA), tokens=512, seed=0, lengths=SHORT).batch(0)
+    mask = attention_mask(torch.from_numpy(batch.documents), torch.from_numpy(batch.branches))[0, 0].numpy()
     documents = batch.documents[0]
     assert documents.max() > 0
     for query, key in zip(*np.nonzero(mask)):
         assert key <= query and documents[query] == documents[key]
+        assert batch.branches[0, key] in (0, batch.branches[0, query])
     chosen, targets, weights = select_positions(batch, np.random.default_rng(0))
     scored = chosen[weights > 0]
     assert (batch.documents.ravel()[scored] == batch.documents.ravel()[scored + 1]).all()  # no token predicts the next document's
 
 
-def test_an_answer_is_not_helped_by_its_neighbours_in_the_row(tokenizer):
-    batch = Packer(tokenizer, Corpus(data=NO_DATA), rows=1, length=256, seed=0).batch(0)
+def test_a_branch_is_read_as_the_product_would_ask_it(tokenizer):
+    """A question about notes among other questions, in a row with other documents: the model sees what it sees when asked alone."""
+    packer = Packer(tokenizer, Corpus(data=NO_DATA), tokens=512, seed=3, lengths={512: (1.0, {"notes_few": 1.0})})
+    batch = packer.batch(0)
     model = build_model(128, 2, seed=0).eval()
-    second = batch.documents[0] == 1
-    alone = torch.from_numpy(batch.ids[:, second])
+    ids, positions, documents, branches = (
+        torch.from_numpy(array) for array in (batch.ids, batch.positions, batch.documents, batch.branches)
+    )
     with torch.no_grad():
-        packed = model.model(
-            input_ids=torch.from_numpy(batch.ids), position_ids=torch.from_numpy(batch.positions),
-            attention_mask=attention_mask(torch.from_numpy(batch.documents)), use_cache=False,
-        ).last_hidden_state[:, second]  # fmt: skip
-        single = model.model(input_ids=alone, use_cache=False).last_hidden_state
-    assert torch.allclose(packed, single, atol=1e-4)
+        packed = last_hidden(model, ids, positions, attention_mask(documents, branches))
+        for document, branch in ((0, 1), (1, 1), (1, 3)):
+            mine = (documents[0] == document) & ((branches[0] == 0) | (branches[0] == branch))
+            assert branches[0, mine].max() == branch
+            alone = model.model(input_ids=ids[:, mine], use_cache=False).last_hidden_state
+            assert torch.allclose(packed[:, mine], alone, atol=1e-4)
+
+
+def test_a_document_too_long_keeps_whole_branches():
+    branches = np.array([0, 0, 0, 1, 1, 2, 2, 2, 3, 3], float)
+    columns = np.stack([branches] * 4)
+    assert _cut(columns, 9).shape[1] == 8  # branch 3 does not fit, 1 and 2 do
+    assert _cut(columns, 6).shape[1] == 0  # one branch alone is not worth its prompt
+    assert _cut(np.zeros((4, 10)), 6).shape[1] == 6 and _cut(np.zeros((4, 10)), 4).shape[1] == 0
+
+
+def test_a_thing_of_somebody_else_is_another_fact():
+    relation = next(relation for relation in load_relations("train") if relation.name == "pet.name")
+    drawn = [give_owner(make_item(relation, rng), rng) for rng in map(Random, range(60))]
+    owned = [item for item in drawn if item.key.count("|") == 2]
+    assert len(owned) > 20
+    for item in owned:
+        owner = item.key.split("|")[2]
+        assert f"our {owner} " in item.fact and f"y {owner} " in item.said and all(f"y {owner} " in ask for ask in item.ask)
+        assert not any(f"y {owner} " in ask for ask in item.nearby) and not set(item.ask) & set(item.nearby)
 
 
 def test_a_resumed_training_equals_an_unbroken_one(tmp_path, monkeypatch):
@@ -127,12 +151,13 @@ def test_a_resumed_training_equals_an_unbroken_one(tmp_path, monkeypatch):
                 decay=0,
                 width=128,
                 layers=2,
-                rows=2,
-                length=128,
+                tokens=512,
                 muon=0.003,
                 adam=0.001,
+                seeded=0.0003,
                 seed=0,
                 every=2,
+                probe=0,
                 eager=True,
             )
         )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tuning.generate import end_of_loop
 from tuning.prompts import NEVER_TOLD, NOTES, is_abstention, render_chat, render_system
 
 
@@ -30,3 +31,10 @@ def test_without_notes_the_prompt_does_not_speak_of_notes():
     chat = render_chat("Where do I live?", history=[{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Hello!"}])
     assert [message["role"] for message in chat] == ["system", "user", "assistant", "user"]
     assert NOTES not in chat[0]["content"]
+
+
+def test_an_answer_that_repeats_itself_is_cut_and_numbers_are_not():
+    assert end_of_loop([5, 9, 9, 9, 9, 9]) == 2
+    assert end_of_loop([1, 2, 3, 4, 5, 6, 3, 4, 5, 6, 3, 4, 5, 6]) == 6
+    assert end_of_loop([7, 0, 0, 0, 0]) is None and end_of_loop([1, 2, 1, 2, 1, 2]) is None
+    assert end_of_loop(list(range(40))) is None

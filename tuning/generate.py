@@ -36,16 +36,17 @@ def generate(
     temperature: float = 0.0,
     seed: int = 0,
     on_batch: Callable[[float], None] | None = None,
+    stop_loops: bool = True,
 ) -> list[str]:
     """One reply a chat, greedy unless `temperature` > 0; `on_batch` hears the share done and may raise to stop."""
-    outputs = _generate_all(loaded, chats, max_new_tokens, temperature, seed, on_batch)
+    outputs = _generate_all(loaded, chats, max_new_tokens, temperature, seed, on_batch, stop_loops)
     return [str(loaded.tokenizer.decode([token for token, _ in output], skip_special_tokens=True)).strip() for output in outputs]
 
 
 def generate_lines(loaded: LoadedBase, chats: Sequence[Sequence[ChatMessage]], max_new_tokens: int) -> list[list[tuple[str, float]]]:
     """The lines of one greedy reply a chat, each with the probability of its least likely token: how sure the model was of it."""
     replies = []
-    for output in _generate_all(loaded, chats, max_new_tokens, 0.0, 0, None):
+    for output in _generate_all(loaded, chats, max_new_tokens, 0.0, 0, None, True):
         lines: list[list[tuple[int, float]]] = [[]]
         for token, probability in output:
             if "\n" in str(loaded.tokenizer.decode([token])):
@@ -67,6 +68,7 @@ def _generate_all(
     temperature: float,
     seed: int,
     on_batch: Callable[[float], None] | None,
+    stop_loops: bool,
 ) -> list[Output]:
     """Replies in batches of prompts of like length."""
     prompts = [encode_chat(loaded, chat) for chat in chats]
@@ -75,7 +77,7 @@ def _generate_all(
     torch.manual_seed(seed)
     for start in range(0, len(order), BATCH):
         chosen = order[start : start + BATCH]
-        found = _generate_batch(loaded, [prompts[index] for index in chosen], max_new_tokens, temperature)
+        found = _generate_batch(loaded, [prompts[index] for index in chosen], max_new_tokens, temperature, stop_loops)
         for index, output in zip(chosen, found):
             outputs[index] = output
         if on_batch:
@@ -84,7 +86,9 @@ def _generate_all(
 
 
 @torch.no_grad()
-def _generate_batch(loaded: LoadedBase, prompts: list[list[int]], max_new_tokens: int, temperature: float) -> list[Output]:
+def _generate_batch(
+    loaded: LoadedBase, prompts: list[list[int]], max_new_tokens: int, temperature: float, stop_loops: bool
+) -> list[Output]:
     """Continuations of left-padded prompts with a key-value cache; a row stops at its end token."""
     pad, ends = pad_token(loaded), end_tokens(loaded)
     longest = max(len(prompt) for prompt in prompts)
@@ -111,10 +115,28 @@ def _generate_batch(loaded: LoadedBase, prompts: list[list[int]], max_new_tokens
             break
         for row in running.nonzero().flatten().tolist():
             outputs[row].append((int(token[row]), sure[row]))
+            kept = end_of_loop([written for written, _ in outputs[row]]) if stop_loops else None
+            if kept is not None:
+                outputs[row] = outputs[row][:kept]
+                running[row] = False
         ids = token[:, None]
         mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
         positions = positions[:, -1:] + 1
     return outputs
+
+
+def end_of_loop(tokens: Sequence[int]) -> int | None:
+    """How many tokens to keep of an answer that began to repeat itself, or None while it does not.
+
+    Greedy decoding of a small model can fall into "need need need need" and never leave it. A stretch of 4 to 12 tokens that stands
+    three times in a row is such a loop (shorter ones: five times, since a code may hold 0000 or 121212); it is kept once.
+    """
+    for size in range(1, 13):
+        times = 3 if size > 3 else 5
+        tail = tokens[-size * times :]
+        if len(tail) == size * times and all(tail[place] == tail[place - size] for place in range(size, len(tail))):
+            return len(tokens) - size * (times - 1)
+    return None
 
 
 def pick(logits: Tensor, temperature: float) -> Tensor:
@@ -163,6 +185,8 @@ class Stream:
         if token in end_tokens(self.loaded).tolist():
             return False
         self._tokens.append(token)
+        kept = end_of_loop(self._tokens)
+        self._tokens = self._tokens[:kept]
         self._next = torch.tensor([[token]], device=self.loaded.model.device)
         self.text = str(self.loaded.tokenizer.decode(self._tokens, skip_special_tokens=True)).strip()
-        return True
+        return kept is None
