@@ -16,7 +16,7 @@ from random import Random
 
 from pocket.banks import load_lines, load_relations
 from pocket.dialogue import Conversation, load_dialogue, load_personas
-from pocket.items import Item, flip_person, give_owner, load_free, make_free, make_item, make_persona, make_wordy
+from pocket.items import Item, ask_by_words, flip_person, give_owner, load_free, make_free, make_item, make_persona, make_wordy
 from pocket.style import ACKS, CORRECTORS, casual, digress, question
 from pocket.values import make_value
 from tuning.prompts import NEVER_TOLD, render_questions, render_study, render_system
@@ -153,7 +153,7 @@ class Corpus:
         notes = [text for _, text in sorted(lines)]
         return [Turn("system", render_system(notes), 0.0), *self.questions(rng, current, rng.randint(3, 5) + count * 2 // 3)]
 
-    def questions(self, rng: Random, items: list[Item], count: int, unsaid_share: float = 0.25) -> Document:
+    def questions(self, rng: Random, items: list[Item], count: int, unsaid_share: float = 0.22) -> Document:
         """`count` branches, each one exchange or sometimes two; no item is asked for twice before every one was."""
         document: Document = []
         waiting: list[Item] = []
@@ -193,6 +193,8 @@ class Corpus:
     def exchange(self, rng: Random, item: Item) -> Document:
         """A question and its answer, of one of the kinds that the product meets."""
         draw = rng.random()
+        if rng.random() < 0.2 and (asked := ask_by_words(item, rng)):
+            return _pair(question(asked, rng), item.fact)
         if item.use and draw > 0.8:
             return _pair(*rng.choice(item.use))
         if item.rev and draw < 0.1:
@@ -311,13 +313,13 @@ WORDY = 0.2  # of the facts in notes and conversations
 # By length of a row in tokens: short documents fill short rows, so that attention costs little; a quarter of the tokens are long prompts.
 MIXTURES = {
     256: {
-        "notes_few": 0.3,
-        "conversation": 0.16,
-        "study_facts": 0.2,
-        "study_questions": 0.1,
-        "dialogue": 0.08,
-        "bare": 0.1,
-        "repeat": 0.06,
+        "notes_few": 0.48,
+        "conversation": 0.14,
+        "study_facts": 0.16,
+        "study_questions": 0.06,
+        "dialogue": 0.05,
+        "bare": 0.06,
+        "repeat": 0.05,
     },  # fmt: skip
     512: {"notes_some": 0.7, "conversation": 0.15, "study_facts": 0.1, "dialogue": 0.05},
     1024: {"notes_many": 1.0},

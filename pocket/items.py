@@ -221,6 +221,17 @@ KEYWORD_ASKS = [
 ]
 
 
+def ask_by_words(item: Item, rng: Random) -> str | None:
+    """A question that names one or two words of the fact beside its value: the plain way from a question to its line."""
+    words = [word for word in keywords(item.fact) if word not in item.value]
+    if not words:
+        return None
+    place = rng.randrange(len(words))
+    named = " ".join(words[place : place + rng.choice((1, 2))]) if f"{words[place]} " in item.fact else words[place]
+    form = rng.choice((*KEYWORD_ASKS, "What about the {w}?", "{w}?", "Tell me about my {w}.", "What is it with the {w}?", "And the {w}?"))
+    return form.format(w=named if named in item.fact else words[place])
+
+
 def make_persona(sentence: str, rng: Random) -> Item | None:
     """An item from a real first-person sentence, asked for by one of its words; None where no word serves."""
     words = keywords(sentence)

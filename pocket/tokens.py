@@ -18,7 +18,8 @@ from pocket.corpus import MIXTURES, Corpus, Document
 
 WEIGHTS = Path(__file__).parent / "weights"
 VOCABULARY = 4096
-SHARES = {256: 0.4, 512: 0.35, 1024: 0.25}  # of the batches, by length of a row
+# Share of the batches by length of a row: first few lines to choose from, then many.
+STAGES = {"near": {256: 0.7, 512: 0.3}, "far": {256: 0.4, 512: 0.45, 1024: 0.15}}
 PAD, END = "<|pad|>", "<|end|>"
 ROLES = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
 CHAT_TEMPLATE = (
@@ -72,7 +73,7 @@ class Packer:
         self, tokenizer: Any, corpus: Corpus, tokens: int, seed: int, lengths: dict[int, tuple[float, dict[str, float]]] | None = None
     ) -> None:
         self.tokenizer, self.corpus, self.tokens, self.seed = tokenizer, corpus, tokens, seed
-        self.lengths = lengths or {length: (SHARES[length], mixture) for length, mixture in MIXTURES.items()}
+        self.lengths = lengths or {length: (share, MIXTURES[length]) for length, share in STAGES["far"].items()}
         self.end: int = tokenizer.convert_tokens_to_ids(END)
         self.role_ids: dict[str, int] = {role: tokenizer.convert_tokens_to_ids(token) for role, token in ROLES.items()}
 

@@ -25,10 +25,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, linear, scaled_dot_product_attention, silu
 from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM
 
-from pocket.corpus import Corpus
+from pocket.corpus import MIXTURES, Corpus
 from pocket.exam import probe
 from pocket.seed import seed_induction
-from pocket.tokens import END, PAD, VOCABULARY, WEIGHTS, Batch, Packer
+from pocket.tokens import END, PAD, STAGES, VOCABULARY, WEIGHTS, Batch, Packer
 from tuning.bases import Base, LoadedBase
 
 RUNS = Path(__file__).parent / "runs"
@@ -153,7 +153,8 @@ def train(options: argparse.Namespace) -> None:
         muon.load_state_dict(state["muon"])
         adam.load_state_dict(state["adam"])
         start = state["step"]
-    packer = Packer(tokenizer, Corpus(), options.tokens, options.seed)
+    lengths = {length: (share, MIXTURES[length]) for length, share in STAGES[options.stage].items()}
+    packer = Packer(tokenizer, Corpus(), options.tokens, options.seed, lengths)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, from step {start} to {options.steps}", flush=True)
 
     def loss_of(ids: Tensor, positions: Tensor, mask: Tensor, chosen: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -256,6 +257,9 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=320)
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--tokens", type=int, default=6144, help="tokens a batch")
+    parser.add_argument(
+        "--stage", choices=sorted(STAGES), default="far", help="near: prompts of few lines, to begin with; far: of every length"
+    )
     parser.add_argument("--muon", type=float, default=0.01)
     parser.add_argument("--adam", type=float, default=3e-3)
     parser.add_argument("--seeded", type=float, default=3e-4, help="learning rate of the seeded circuits")

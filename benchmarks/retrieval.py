@@ -1,0 +1,229 @@
+"""How fast and how right search is with 1,000, 100,000 and 1,000,000 messages, each size in a process of its own.
+
+    python -m benchmarks.retrieval --json
+    python -m benchmarks.retrieval --sizes 100000 --compare     # also other indexes, as far as they are installed
+
+Messages are composed from the training banks. Their vectors are those of 2,000 embedded sentences with noise: embedding a million texts
+would take an hour and change nothing about the search. Out, per size: p50 and p95 of a whole search (question embedded, words and
+vectors ranked, rows read), seconds until the first answer of a process, peak memory, recall@10 of the index against an exact search.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+from sqlite_utils import Database
+
+from memory.embedder import load_embedder
+from memory.importers import ParsedMessage
+from memory.retrieval import RECIPE, search
+from memory.store import create_profile, embeddings, open_store, save_messages
+from memory.vector_index import nearest, sign_codes
+from pocket.banks import load_relations
+from pocket.items import make_item
+
+QUERIES, K, NOISE, SEEDS = 100, 10, 0.7, 2000
+
+
+def sentences(count: int, seed: int) -> Iterator[str]:
+    """Things people say, composed from the banks."""
+    rng, relations = Random(seed), load_relations("train")
+    for _ in range(count):
+        yield make_item(rng.choice(relations), rng).said
+
+
+def noisy(base: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """`count` unit vectors around those of `base`."""
+    rng = np.random.default_rng(seed)
+    rows = (
+        base[rng.integers(len(base), size=count)]
+        + NOISE * rng.standard_normal((count, base.shape[1])).astype(np.float32) / base.shape[1] ** 0.5
+    )
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def fill(db: Database, size: int, seed: int) -> tuple[int, np.ndarray]:
+    """A profile with `size` messages and their vectors; returns it with the vectors."""
+    model = load_embedder()
+    base = model.embed(list(sentences(SEEDS, seed)))
+    profile = create_profile(db, "bench").id
+    texts = (ParsedMessage("chat", "me", "user", None, f"{text} ({number})") for number, text in enumerate(sentences(size, seed)))
+    save_messages(db, profile, texts, "me")
+    vectors = noisy(base, size, seed)
+    for start in range(0, size, 10_000):
+        ids = list(range(start + 1, min(start + 10_000, size) + 1))
+        embeddings.save(db, "message", ids, vectors[start : start + 10_000], model.name + RECIPE)
+    return profile, vectors
+
+
+def percentiles(seconds: list[float]) -> dict[str, float]:
+    """p50 and p95 in milliseconds."""
+    return {"p50_ms": round(1000 * float(np.percentile(seconds, 50)), 2), "p95_ms": round(1000 * float(np.percentile(seconds, 95)), 2)}
+
+
+def timed(run: Callable[[Any], Any], inputs: list[Any]) -> tuple[list[float], list[Any]]:
+    """Seconds and result of each call."""
+    seconds, results = [], []
+    for given in inputs:
+        started = time.perf_counter()
+        results.append(run(given))
+        seconds.append(time.perf_counter() - started)
+    return seconds, results
+
+
+def measure(size: int, seed: int, compare: bool, folder: Path) -> dict[str, Any]:
+    """Everything for one size."""
+    db = open_store(folder)
+    started = time.perf_counter()
+    profile, vectors = fill(db, size, seed)
+    filled = time.perf_counter() - started
+    rng, relations, model = Random(seed + 1), load_relations("train"), load_embedder()
+    questions = [rng.choice(make_item(rng.choice(relations), rng).ask) for _ in range(QUERIES)]
+    first, _ = timed(lambda question: search(db, profile, question), questions[:1])
+    seconds, _ = timed(lambda question: search(db, profile, question), questions)
+    asked = list(model.embed(questions))
+    exact = [set((np.argpartition(-(vectors @ vector), K)[:K] + 1).tolist()) for vector in asked]
+    only_vectors, found = timed(lambda vector: nearest(db, profile, "message", model.name + RECIPE, vector, K), asked)
+    result = {
+        "messages": size,
+        **percentiles(seconds),
+        "vectors": percentiles(only_vectors),
+        "recall_at_10": round(float(np.mean([len(set(ids) & right) / K for ids, right in zip(found, exact)])), 4),
+        "first_answer_s": round(first[0], 2),
+        "fill_s": round(filled, 1),
+        "store_mb": round(sum(path.stat().st_size for path in folder.iterdir()) / 1e6),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+    if compare:
+        result["indexes"] = compare_indexes(vectors, asked, exact)
+    return result
+
+
+def compare_indexes(vectors: np.ndarray, asked: list[np.ndarray], exact: list[set[int]]) -> dict[str, Any]:
+    """The same vectors in other indexes: build seconds, p50 and p95, recall@10; null where one is not installed."""
+    return {
+        "numpy, all cosines": index_row(lambda: vectors, lambda kept, v: np.argpartition(-(kept @ v), K)[:K], asked, exact),
+        "numpy, signs then cosines": index_row(lambda: sign_codes(vectors), lambda kept, v: by_signs(kept, vectors, v), asked, exact),
+        "faiss, HNSW": optional(
+            "faiss",
+            lambda faiss: index_row(lambda: faiss_hnsw(faiss, vectors), lambda kept, v: kept.search(v[None], K)[1][0], asked, exact),
+        ),
+        "faiss, flat": optional(
+            "faiss",
+            lambda faiss: index_row(lambda: faiss_flat(faiss, vectors), lambda kept, v: kept.search(v[None], K)[1][0], asked, exact),
+        ),
+        "usearch, HNSW f16": optional(
+            "usearch.index",
+            lambda usearch: index_row(lambda: usearch_hnsw(usearch, vectors), lambda kept, v: kept.search(v, K).keys, asked, exact),
+        ),
+        "sqlite-vec, flat": optional(
+            "sqlite_vec", lambda sqlite_vec: index_row(lambda: in_sqlite(sqlite_vec, vectors), ask_sqlite, asked, exact)
+        ),
+    }
+
+
+def optional(name: str, run: Callable[[Any], Any]) -> Any:
+    """What `run` gives with the module of that name, or null."""
+    try:
+        module = import_module(name)
+    except ImportError:
+        return None
+    return run(module)
+
+
+def index_row(
+    build: Callable[[], Any], ask: Callable[[Any, np.ndarray], Any], asked: list[np.ndarray], exact: list[set[int]]
+) -> dict[str, Any]:
+    """Build seconds, speed and recall of one index (places counted from 0)."""
+    started = time.perf_counter()
+    kept = build()
+    built = time.perf_counter() - started
+    seconds, found = timed(lambda vector: ask(kept, vector), asked)
+    recall = np.mean([len({int(place) + 1 for place in places} & right) / K for places, right in zip(found, exact)])
+    return {"build_s": round(built, 2), **percentiles(seconds), "recall_at_10": round(float(recall), 4)}
+
+
+def by_signs(codes: np.ndarray, vectors: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """As memory/vector_index.py, with the vectors in memory."""
+    distances = np.bitwise_count(codes ^ sign_codes(asked[None])[0]).sum(axis=1)
+    chosen = np.argpartition(distances, min(800, len(distances) - 1))[:800]
+    return chosen[np.argsort(-(vectors[chosen] @ asked))[:K]]
+
+
+def faiss_hnsw(faiss: Any, vectors: np.ndarray) -> Any:
+    index = faiss.IndexHNSWFlat(vectors.shape[1], 16, faiss.METRIC_INNER_PRODUCT)
+    index.add(vectors)
+    return index
+
+
+def faiss_flat(faiss: Any, vectors: np.ndarray) -> Any:
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    return index
+
+
+def usearch_hnsw(usearch: Any, vectors: np.ndarray) -> Any:
+    index = usearch.Index(ndim=vectors.shape[1], metric="ip", dtype="f16")
+    index.add(np.arange(len(vectors)), vectors)
+    return index
+
+
+def in_sqlite(sqlite_vec: Any, vectors: np.ndarray) -> Database:
+    db = Database(memory=True)
+    db.conn.enable_load_extension(True)
+    sqlite_vec.load(db.conn)
+    db.execute(f"CREATE VIRTUAL TABLE v USING vec0(vector float[{vectors.shape[1]}] distance_metric=cosine)")
+    db.conn.executemany("INSERT INTO v(rowid, vector) VALUES (?, ?)", ((place, row.tobytes()) for place, row in enumerate(vectors)))
+    return db
+
+
+def ask_sqlite(db: Database, asked: np.ndarray) -> list[int]:
+    rows = db.execute(
+        "SELECT rowid FROM v WHERE vector MATCH ? AND k = ? ORDER BY distance", [asked.astype(np.float32).tobytes(), K]
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def main() -> None:
+    """Measure each size in a process of its own and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.retrieval", description="Speed, memory and recall of search.")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 100_000, 1_000_000])
+    parser.add_argument("--compare", action="store_true", help="also measure other indexes that are installed")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps(measure(options.one, options.seed, options.compare, Path(folder))))
+        return
+    rows = []
+    for size in options.sizes:
+        command = [sys.executable, "-m", "benchmarks.retrieval", "--one", str(size), "--seed", str(options.seed)] + [
+            "--compare"
+        ] * options.compare
+        rows.append(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+        if not options.json:
+            row = rows[-1]
+            print(
+                f"{row['messages']:>9,} messages  p50 {row['p50_ms']:6.1f} ms  p95 {row['p95_ms']:6.1f} ms  recall@10 {row['recall_at_10']:.3f}  "
+                f"first answer {row['first_answer_s']:.1f} s  {row['peak_memory_mb']} MB"
+            )
+            for name, index in (row.get("indexes") or {}).items():
+                print(f"{'':11}{name:28} {index or 'not installed'}")
+    if options.json:
+        print(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()
