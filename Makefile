@@ -29,5 +29,6 @@ check: setup
 # Trains the embedded base from nothing (hours on two cores; see pocket/README.md).
 pocket: setup
 	$(BIN)/python -m pocket.tokens
-	$(BIN)/python -m pocket.train --steps 1700 --decay 400
+	$(BIN)/python -m pocket.train --stage near --steps 450
+	$(BIN)/python -m pocket.train --stage far --steps 1000 --decay 700
 	$(BIN)/python -m pocket.train --export

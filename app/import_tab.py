@@ -1,6 +1,6 @@
-"""The Import tab: dropped chat exports and a form come in, the profile's messages, senders and facts are shown.
+"""The Import tab: dropped exports are looked at, then imported; a form comes in; the profile's messages, senders and facts are shown.
 
-An uploaded file lies in Gradio's cache only until it is parsed; then it is deleted, whatever came of it.
+An uploaded file lies in Gradio's cache only until it is imported or removed; then it is deleted, whatever came of it.
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,44 @@ from app.edge import PageError, listen, store
 from app.fragments import escape, render_note, render_table
 from app.visitor import Panel, Shared
 from memory.errors import KeepsakeError
-from memory.importing import import_files
+from memory.importing import ImportOptions, import_files, preview_files
 from memory.profile_facts import LONGEST_ABOUT, LONGEST_VALUE, save_profile_form
-from memory.store import Profile, list_facts, list_messages, list_senders, load_profile, set_me
+from memory.store import Profile, list_facts, list_messages, list_senders, load_profile, set_me, undo_import
 
-SHOWN_MESSAGES, SHOWN_FACTS, SHOWN_LETTERS = 12, 200, 400
+SHOWN_MESSAGES, SHOWN_FACTS, SHOWN_LETTERS, SHOWN_SENDERS = 12, 200, 400, 30
 
 
-def import_uploads(name: str, uploads: Sequence[str] | None) -> str:
-    """Imports the uploaded files into a profile and deletes them; returns the result in words (HTML)."""
+def look_at(name: str, uploads: Sequence[str] | None, me: str | None, order: str | None, redact: bool, mask: bool) -> tuple[Any, ...]:
+    """What an import of the uploads would do: the report (HTML), who may be the person, the open question of dates, the button.
+
+    `me` and `order` are what was chosen so far; a sentence stands in the report's place where a file cannot be read.
+    """
+    if not uploads:
+        return (
+            "",
+            gr.Radio(choices=[], value=None, visible=False),
+            gr.Radio(value=None, visible=False),
+            gr.Button(say.IMPORT, interactive=False),
+        )
+    try:
+        with store() as db:
+            report = preview_files(db, name or "me", map(Path, uploads), me, ImportOptions(order, redact, mask_names=mask))
+    except KeepsakeError as error:
+        hidden = gr.Radio(choices=[], value=None, visible=False), gr.Radio(value=None, visible=False)
+        return render_note(_without_places(str(error), uploads), "bad"), *hidden, gr.Button(say.IMPORT, interactive=False)
+    people = [row["sender"] for row in report["senders"] if row["conversations"]][:SHOWN_SENDERS]
+    return (
+        render_report(report),
+        gr.Radio(choices=people, value=report["me"] if report["me"] in people else None, visible=len(people) > 1),
+        gr.Radio(value=order, visible=report["ambiguous_dates"] or order is not None),
+        gr.Button(say.IMPORT_COUNT.format(count=report["kept"]), interactive=True),
+    )
+
+
+def import_uploads(
+    name: str, uploads: Sequence[str] | None, me: str | None = None, order: str | None = None, redact: bool = True, mask: bool = False
+) -> tuple[str, int | None]:
+    """Imports the uploaded files into a profile and deletes them; returns the result in words (HTML) and the import's number."""
     paths = [Path(upload) for upload in uploads or []]
     try:
         if not name:
@@ -32,24 +61,47 @@ def import_uploads(name: str, uploads: Sequence[str] | None) -> str:
         if not paths:
             raise PageError(say.NO_FILES)
         with store() as db:
-            return render_import(import_files(db, name, paths))
+            result = import_files(db, name, paths, me, ImportOptions(order, redact, mask_names=mask))
+            return render_import(result), result["import_id"] if result["imported"] else None
     finally:
-        for path in paths:
-            # Gradio gives each upload a folder of its own, named by its hash.
-            path.unlink(missing_ok=True)
-            with suppress(OSError):  # not empty, or not there
-                path.parent.rmdir()
+        delete_uploads(uploads)
 
 
-def import_and_clear(name: str, uploads: Sequence[str] | None) -> tuple[None, str]:
-    """As import_uploads, with the sentence of a refused file in the result's place; the field is emptied."""
+def import_and_clear(
+    name: str, uploads: Sequence[str] | None, me: str | None = None, order: str | None = None, redact: bool = True, mask: bool = False
+) -> tuple[Any, ...]:
+    """As import_uploads, with the sentence of a refused file in the result's place; the field and the report are emptied."""
+    hidden = gr.Radio(choices=[], value=None, visible=False), gr.Radio(value=None, visible=False), gr.Button(say.IMPORT, interactive=False)
+    if not name:
+        raise PageError(say.CHOOSE_PROFILE)  # the files stay, so that nothing has to be dropped again
     try:
-        return None, import_uploads(name, uploads)
+        said, number = import_uploads(name, uploads, me, order, redact, mask)
+        return None, said, *hidden, number, gr.Button(visible=number is not None)
     except KeepsakeError as error:
-        said = str(error)
-        for upload in uploads or []:
-            said = said.replace(upload, Path(upload).name)  # the place in the cache means nothing to the person
-        return None, render_note(said, "bad")
+        return None, render_note(_without_places(str(error), uploads), "bad"), *hidden, None, gr.Button(visible=False)
+
+
+def undo(name: str, number: int | None) -> tuple[str, Any]:
+    """Takes back the import that was just made; returns a sentence (HTML) and hides the button."""
+    with store() as db:
+        went = undo_import(db, load_profile(db, name).id, number or 0)
+    return render_note(say.UNDONE.format(**went), "good"), gr.Button(visible=False)
+
+
+def delete_uploads(uploads: Sequence[str] | None) -> None:
+    """Deletes uploaded files from Gradio's cache."""
+    for upload in uploads or []:
+        # Gradio gives each upload a folder of its own, named by its hash.
+        Path(upload).unlink(missing_ok=True)
+        with suppress(OSError):  # not empty, or not there
+            Path(upload).parent.rmdir()
+
+
+def _without_places(sentence: str, uploads: Sequence[str] | None) -> str:
+    """A sentence with the files' names alone: the place in the cache means nothing to the person."""
+    for upload in uploads or []:
+        sentence = sentence.replace(upload, Path(upload).name)
+    return sentence
 
 
 def choose_sender(name: str, sender: str | None) -> str:
@@ -91,12 +143,36 @@ def show_profile(name: str) -> tuple[Any, ...]:
         return (*_senders(db, profile), *fields, profile.about, render_messages(db, profile), render_facts(db, profile))
 
 
+def render_report(report: dict[str, Any]) -> str:
+    """What an import would do, before anything is stored."""
+    dropped, period = report["dropped"], report["period"]
+    skipped = sum(row["count"] for row in dropped.values())
+    lines = [render_note(say.REPORT.format(**report, skipped=skipped), "good")]
+    if period["from"]:
+        chats = f"{report['conversations']} conversation{'' if report['conversations'] == 1 else 's'}"
+        lines.append(render_note(say.PERIOD.format(start=period["from"][:10], end=period["to"][:10], conversations=chats)))
+    lines += [render_note(warning, "bad") for warning in report["warnings"]]
+    lines += [render_note(say.GAP.format(**gap)) for gap in report["gaps"]]
+    if dropped:
+        lines.append(
+            render_table(
+                say.DROPPED_HEAD, [(reason, row["count"], " | ".join(row["samples"])) for reason, row in dropped.items()], None, (1,)
+            )
+        )
+    if report["redactions"]:
+        rows = [(row["what"], row["count"], " | ".join(row["samples"])) for row in report["redactions"].values()]
+        lines.append(render_table(say.REDACTED_HEAD, rows, None, (1,)))
+    lines += [render_note(note) for note in (*([report["date_order"]] if report["date_order"] else []), *report["notes"])]
+    first = [((row["timestamp"] or say.UNDATED).replace("T", " "), row["sender"], row["text"]) for row in report["examples"]]
+    return "".join([*lines, f'<h4 class="muted">{say.BEGINNING}</h4>', render_table(say.EXAMPLES_HEAD, first)])
+
+
 def render_import(result: dict[str, Any]) -> str:
     """The counts of an import, what was left out and why, what was assumed."""
     said = say.IMPORTED if result["imported"] or not result["duplicates"] else say.IMPORTED_NOTHING_NEW
     lines = [render_note(said.format(**result), "good")]
     lines += [render_note(say.SKIPPED.format(count=count, reason=reason)) for reason, count in result["reasons"].items()]
-    return "".join([*lines, *(render_note(note) for note in result["notes"])])
+    return "".join([*lines, *(render_note(note) for note in (*result["warnings"], *result["notes"]))])
 
 
 def render_messages(db: Database, profile: Profile) -> str:
@@ -144,13 +220,18 @@ def build_import_tab(shared: Shared, _: gr.Tab) -> Panel:
     """Lays the tab out and wires it."""
     with gr.Row():
         with gr.Column(scale=3, min_width=300):
-            files = gr.File(
-                label=say.FILES, file_count="multiple", file_types=[".zip", ".json", ".jsonl", ".txt", ".csv"], height=170,
-                elem_id="files",
-            )  # fmt: skip
+            files = gr.File(label=say.FILES, file_count="multiple", file_types=say.FILE_TYPES, height=170, elem_id="files")
             gr.HTML(f'<p class="muted">{say.FILES_HINT}</p>', js_on_load=None)
-            button = gr.Button(say.IMPORT, variant="primary", elem_id="import")
+            who = gr.Radio(label=say.WHICH_IS_YOU, info=say.WHICH_IS_YOU_INFO, choices=[], visible=False, elem_id="who")
+            order = gr.Radio(label=say.DATE_ORDER, info=say.DATE_ORDER_INFO, choices=say.DATE_ORDERS, visible=False, elem_id="date-order")
+            redact = gr.Checkbox(label=say.REDACT, info=say.REDACT_INFO, value=True, elem_id="redact")
+            mask = gr.Checkbox(label=say.MASK, value=False, elem_id="mask")
+            with gr.Row():
+                button = gr.Button(say.IMPORT, variant="primary", interactive=False, elem_id="import")
+                back = gr.Button(say.UNDO, visible=False, elem_id="undo-import")
             result = gr.HTML(js_on_load=None, elem_id="import-result")
+            number = gr.State(None)
+            pending = gr.State([])
             me = gr.Radio(label=say.WHICH_IS_YOU, info=say.WHICH_IS_YOU_INFO, choices=[], visible=False, elem_id="me")
             me_note = gr.HTML(js_on_load=None)
             senders = gr.HTML(js_on_load=None, elem_id="senders")
@@ -172,14 +253,24 @@ def build_import_tab(shared: Shared, _: gr.Tab) -> Panel:
 
     def refresh(name: str) -> tuple[Any, ...]:
         """The tab of another profile: what was said about the last one goes."""
-        return (*show_profile(name), "", "", "")
+        return (*show_profile(name), "", "", "", gr.Button(visible=False))
 
-    done = listen(button.click, import_and_clear, [shared.profile, files], [files, result], progress="minimal")
-    listen(done.then, show_profile, shared.profile, shown)
-    listen(done.then, shared.summarise, shared.profile, shared.summary)
+    seen: list[Any] = [result, who, order, button]
+    given: list[Any] = [shared.profile, files, who, order, redact, mask]
+    looked = listen(files.upload, look_at, given, seen, progress="minimal")
+    listen(looked.then, lambda uploads: uploads or [], files, pending)
+    for change in (who.input, order.input, redact.input, mask.input):
+        listen(change, look_at, given, seen)
+    cleared = listen(files.clear, delete_uploads, pending)
+    listen(cleared.then, lambda: (*look_at("", None, None, None, True, False), []), None, [*seen, pending])
+    done = listen(button.click, import_and_clear, given, [files, result, who, order, button, number, back], progress="minimal")
+    undone = listen(back.click, undo, [shared.profile, number], [result, back])
+    for finished in (done, undone):
+        listen(finished.then, show_profile, shared.profile, shown)
+        listen(finished.then, shared.summarise, shared.profile, shared.summary)
     chosen = listen(me.input, choose_sender, [shared.profile, me], me_note)
     listen(chosen.then, show_profile, shared.profile, shown)
     saved = listen(save.click, save_about_you, [shared.profile, *fields, about], form_note)
     listen(saved.then, show_profile, shared.profile, shown)
     listen(saved.then, shared.summarise, shared.profile, shared.summary)
-    return Panel(refresh, [*shown, result, me_note, form_note])
+    return Panel(refresh, [*shown, result, me_note, form_note, back])

@@ -27,13 +27,33 @@ TAB_IMPORT, TAB_INJECT, TAB_CHAT, TAB_RESULTS = "1 Import", "2 Inject", "3 Chat"
 
 # Import
 FILES = "Chat exports"
-FILES_HINT = "ChatGPT (zip, json), WhatsApp (txt, zip), JSON lines or CSV. A file is deleted from the page once it is read."
+FILES_HINT = (
+    "WhatsApp, Telegram, Signal, Discord, Slack, Messenger, Instagram, iMessage, ChatGPT, Claude, Gemini, Open WebUI, LibreChat, e-mail (mbox), notes, "
+    "JSON lines or CSV; ZIPs as they come. Dropped files are first only looked at, and deleted from the page once they are imported or removed."
+)
+FILE_TYPES = [".zip", ".json", ".jsonl", ".txt", ".csv", ".md", ".html", ".mbox", ".eml"]
 IMPORT = "Import"
+IMPORT_COUNT = "Import {count} messages"
+UNDO = "Undo this import"
+UNDONE = "Undone: {messages} messages and {facts} facts are gone. The same file can be imported again."
 NO_FILES = "Drop at least one chat export on the field first."
-LARGEST_UPLOAD = "500mb"
+LARGEST_UPLOAD = "2gb"
 IMPORTED = "{imported} imported, {duplicates} there already, {skipped} skipped."
 IMPORTED_NOTHING_NEW = "Nothing new: all {duplicates} messages were there already."
 SKIPPED = "Skipped: {count} {reason}."
+REPORT = "{kept} messages of {format} would be imported; {skipped} of {read} records are left out. Nothing is stored yet."
+PERIOD = "{start} to {end}, {conversations}."
+DROPPED_HEAD = ("Left out", "Records", "For instance")
+REDACTED_HEAD = ("Replaced by a placeholder", "Times", "For instance")
+GAP = "Nothing was said in {conversation} for {days} days ({from} to {to}): if you remember otherwise, the export may lack a part."
+EXAMPLES_HEAD = ("When", "Who", "Said")
+BEGINNING = "It begins"
+DATE_ORDER = "Which way round are the dates?"
+DATE_ORDER_INFO = "The file does not settle it. Look at the dates of the first messages below."
+DATE_ORDERS = [("3/5 is 3 May", "day-month-year"), ("3/5 is March 5", "month-day-year")]
+REDACT = "Replace e-mail addresses, phone and card numbers, keys and passwords by placeholders"
+REDACT_INFO = "They are then neither stored nor learnt. Names and hints in plain words are not recognised."
+MASK = "Call everybody but me Person 1, Person 2, ..."
 WHICH_IS_YOU = "Which one is you?"
 WHICH_IS_YOU_INFO = "Only your own words are studied. A wrong guess can be corrected at any time."
 ME_CHANGED = "You are {sender} now."

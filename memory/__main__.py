@@ -16,8 +16,9 @@ from memory import listing
 from memory.demo import import_demo
 from memory.edge import Command, run_command
 from memory.errors import BadForm
-from memory.importing import import_files
+from memory.importing import ImportOptions, import_files, preview_files
 from memory.profile_facts import save_profile_form, tidy_field
+from memory.redaction import KINDS
 from memory.retrieval import search
 from memory.store import (
     count_rows,
@@ -26,14 +27,29 @@ from memory.store import (
     forget_fact,
     forget_message,
     list_facts,
+    list_imports,
     list_messages,
     list_profiles,
     load_profile,
+    undo_import,
 )
 
 
 def run_import(db: Database, args: argparse.Namespace) -> dict[str, Any]:
-    return import_files(db, args.profile, args.files, args.me)
+    work = preview_files if args.preview else import_files
+    options = ImportOptions(args.date_order, not args.no_redaction, frozenset(args.keep), args.mask_names)
+    return work(db, args.profile, args.files, args.me, options)
+
+
+def run_imports(db: Database, args: argparse.Namespace) -> list[dict[str, Any]]:
+    return [asdict(done) for done in list_imports(db, load_profile(db, args.profile).id)]
+
+
+def run_undo(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    profile = load_profile(db, args.profile)
+    done = list_imports(db, profile.id)
+    number = args.id if args.id is not None else done[0].id if done else 0
+    return {"import_id": number, "undone": undo_import(db, profile.id, number)}
 
 
 def run_messages(db: Database, args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -90,9 +106,21 @@ def build_parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run, show=show)
         return command
 
-    command = add("import", run_import, listing.show_import, "import chat exports into a profile (created if new)")
-    command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="WhatsApp, ChatGPT, JSON lines or CSV")
+    command = add("import", run_import, listing.show_import, "import chat exports into a profile (created if new; default: me)", "me")
+    command.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="export files, ZIPs or folders; their kind is told from the content"
+    )
     command.add_argument("--me", metavar="SENDER", help="which sender is the person (default: guessed and reported)")
+    command.add_argument("--preview", action="store_true", help="only report what would be imported; nothing is stored")
+    command.add_argument("--date-order", choices=("day-month-year", "month-day-year"), help="where a file does not settle it")
+    command.add_argument("--no-redaction", action="store_true", help="keep e-mail addresses, numbers, keys and passwords as they are")
+    command.add_argument(
+        "--keep", nargs="+", default=[], choices=sorted(KINDS), metavar="KIND", help=f"kinds not to redact: {', '.join(KINDS)}"
+    )
+    command.add_argument("--mask-names", action="store_true", help="call everybody but the person Person 1, Person 2, ...")
+    add("imports", run_imports, listing.show_imports, "list a profile's imports")
+    command = add("undo-import", run_undo, listing.show_undone, "delete what one import brought (default: the newest)")
+    command.add_argument("--id", type=int, metavar="ID")
     add("messages", run_messages, listing.show_messages, "list a profile's messages in time order")
     add("facts", run_facts, listing.show_facts, "list a profile's facts")
     command = add("search", run_search, listing.show_hits, "find the person's facts and messages for a question")

@@ -32,6 +32,10 @@ class UnknownMessage(KeepsakeError):
     """No message of this profile has this number."""
 
 
+class UnknownImport(KeepsakeError):
+    """No import of this profile has this number."""
+
+
 class UnknownFact(KeepsakeError):
     """No fact of this profile has this number."""
 

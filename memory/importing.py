@@ -1,68 +1,188 @@
-"""Imports chat exports: file paths come in, their messages are stored (all files or none), a summary comes out."""
+"""Imports exports: paths come in, their messages are stored (all files or none) or only looked at, a report comes out."""
 
-from collections import Counter
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
-from memory.importers import ParsedExport, parse_export
-from memory.importers.export import PERSON
+from memory.import_report import Scan, describe
+from memory.importers import Export, Options, ParsedMessage, Report, add_up, nothing_kept, open_exports
+from memory.importers.export import PERSON, USER
 from memory.people import guess_me, resolve_me
+from memory.redaction import KINDS, redact
 from memory.store import (
-    ImportResult,
+    Profile,
     check_profile_name,
     drop_facts_of_others,
+    drop_import,
     ensure_profile,
+    find_profile,
     flag_messages,
-    save_import,
+    save_import_report,
     save_me,
+    save_messages,
+    start_import,
     transaction,
 )
 
 
-def import_files(db: Database, profile_name: str, paths: Iterable[Path], me: str | None = None) -> dict[str, Any]:
-    """Imports files into a profile (created if new); `me` names the person's sender, else it is guessed and reported.
+@dataclass(frozen=True)
+class ImportOptions:
+    """What a person decides about an import.
 
-    Returns {"imported", "duplicates", "skipped" (numbers), "reasons", "senders", "me", "format", "notes", ...}.
+    `date_order` settles day and month where a file does not; `redact` puts placeholders in the place of secrets and contact data, all kinds but
+    `keep`; `mask_names` calls everybody but the person "Person 1", "Person 2"... in what is stored.
+    """
+
+    date_order: str | None = None
+    redact: bool = True
+    keep: frozenset[str] = frozenset()
+    mask_names: bool = False
+
+
+@dataclass
+class Redactions:
+    """How often each kind was replaced, with three masked samples."""
+
+    kinds: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def apply(self, text: str, options: ImportOptions) -> str:
+        """The text with placeholders."""
+        if not options.redact:
+            return text
+        redacted = redact(text, keep=options.keep)
+        for found in redacted.found:
+            row = self.kinds.setdefault(found.kind, {"what": KINDS[found.kind], "count": 0, "samples": []})
+            row["count"] += 1
+            if len(row["samples"]) < 3:
+                row["samples"].append(found.shown)
+        return redacted.text
+
+
+def preview_files(
+    db: Database, profile_name: str, paths: Iterable[Path], me: str | None = None, options: ImportOptions = ImportOptions()
+) -> dict[str, Any]:
+    """The report of an import without storing anything; raises BadExport, BadProfileName or UnknownSender."""
+    name = check_profile_name(profile_name)
+    exports = _open(paths, options)
+    profile = find_profile(db, name) or Profile(0, name, None, {}, "", "")
+    scan, report, redactions = _scan(exports, options)
+    sender = resolve_me(db, profile, scan, me) if me else guess_me(db, profile, scan)
+    return {"profile": name, "stored": False, **_describe(scan, report, exports, sender, profile, me, redactions)}
+
+
+def import_files(
+    db: Database, profile_name: str, paths: Iterable[Path], me: str | None = None, options: ImportOptions = ImportOptions()
+) -> dict[str, Any]:
+    """Imports files, folders and ZIPs into a profile (created if new); `me` names the person's sender, else it is guessed and reported.
+
+    Returns the report with "imported", "duplicates", "skipped" (numbers), "reasons" and "import_id" (null where nothing was new).
     Raises BadExport, BadProfileName or UnknownSender, and then nothing is stored of any file.
     """
-    name = check_profile_name(profile_name)
-    parsed = [parse_export(Path(path)) for path in paths]
+    name, given = check_profile_name(profile_name), list(map(Path, paths))
+    exports = _open(given, options)
+    scan, report, redactions = _scan(exports, options)
     with transaction(db):
         profile = ensure_profile(db, name)
-        sender = resolve_me(db, profile, parsed, me) if me else guess_me(db, profile, parsed)
-        results = [save_import(db, profile.id, export, sender) for export in parsed]
+        sender = resolve_me(db, profile, scan, me) if me else guess_me(db, profile, scan)
+        described = _describe(scan, report, exports, sender, profile, me, redactions)
+        number = start_import(db, profile.id, [path.name for path in given])
+        masks = _masks(scan, sender) if options.mask_names else {}
+        messages = _prepared(exports, masks, options)
+        stored = save_messages(db, profile.id, messages, sender, number)
+        if stored.imported:
+            save_import_report(db, number, described)
+        else:
+            drop_import(db, number)
         if me:
             # Naming the person corrects what an earlier import of the same chats may have guessed wrong.
-            chats = [chat for result in results for chat in result.conversations]
-            flag_messages(db, profile.id, sender, chats)
+            flag_messages(db, profile.id, sender, stored.conversations)
             drop_facts_of_others(db, profile.id)
-        if _occurs_as_person(parsed, sender) and (me or profile.me is None):
+        if scan.roles[sender, PERSON] and (me or profile.me is None):
             save_me(db, profile.id, sender)
-    return {"profile": name, "me": sender, **_summary(parsed, results)}
-
-
-def _occurs_as_person(parsed: list[ParsedExport], sender: str) -> bool:
-    return any(m.role == PERSON and m.sender == sender for export in parsed for m in export.messages)
-
-
-def _summary(parsed: list[ParsedExport], results: list[ImportResult]) -> dict[str, Any]:
-    """The counts of all files together."""
-    reasons: Counter[str] = Counter()
-    senders: Counter[tuple[str, bool]] = Counter()
-    for result in results:
-        reasons.update(result.reasons)
-        for row in result.senders:
-            senders[row["sender"], row["me"]] += row["messages"]
+    reasons = {reason: row["count"] for reason, row in described["dropped"].items()}
+    if stored.forgotten:
+        reasons["forgotten earlier"] = stored.forgotten
     return {
-        "format": ", ".join(dict.fromkeys(export.format for export in parsed)),
-        "conversations": len({chat for result in results for chat in result.conversations}),
-        "imported": sum(result.imported for result in results),
-        "duplicates": sum(result.duplicates for result in results),
-        "skipped": sum(result.skipped for result in results),
-        "reasons": dict(reasons),
-        "senders": [{"sender": name, "messages": count, "me": me} for (name, me), count in senders.most_common()],
-        "notes": list(dict.fromkeys(note for export in parsed for note in export.notes)),
+        "profile": name,
+        "stored": True,
+        "import_id": number if stored.imported else None,
+        **described,
+        "imported": stored.imported,
+        "duplicates": stored.duplicates,
+        "skipped": sum(reasons.values()),
+        "reasons": reasons,
     }
+
+
+def _open(paths: Iterable[Path], options: ImportOptions) -> list[Export]:
+    return [export for path in paths for export in open_exports(Path(path), Options(options.date_order))]
+
+
+def _scan(exports: list[Export], options: ImportOptions) -> tuple[Scan, Report, Redactions]:
+    """One pass over everything, keeping nothing; raises BadExport for a path in which nothing can be kept."""
+    scan, redactions = Scan(), Redactions()
+    for path, group in groupby(exports, key=lambda export: export.bundle.path):
+        of_path, before = list(group), scan.kept
+        for export in of_path:
+            for message in export.messages():
+                scan.add(replace(message, text=redactions.apply(message.text, options)))
+        if scan.kept == before:
+            raise nothing_kept(path, add_up([export.report for export in of_path]))
+    return scan, add_up([export.report for export in exports]), redactions
+
+
+def _masks(scan: Scan, me: str) -> dict[str, str]:
+    """Everybody but the person, in the order in which they first speak -> "Person 1", "Person 2"..."""
+    others = dict.fromkeys(sender for sender, role in scan.roles if role == PERSON and sender != me)
+    return {sender: f"Person {number}" for number, sender in enumerate(others, 1)}
+
+
+def _prepared(exports: list[Export], masks: dict[str, str], options: ImportOptions) -> Iterator[ParsedMessage]:
+    """The messages as they are stored: redacted, and others' names masked where that is wanted."""
+    redactions = Redactions()
+    for export in exports:
+        for message in export.messages():
+            answered = message.reply_to and redactions.apply(message.reply_to, options)
+            message = replace(message, text=redactions.apply(message.text, options), reply_to=answered)
+            yield _masked(message, masks) if masks else message
+
+
+def _masked(message: ParsedMessage, masks: dict[str, str]) -> ParsedMessage:
+    """A message with the masked names in the place of the real ones: as sender, as the chat's name and as words of the text."""
+    conversation = message.conversation
+    for name, mask in masks.items():
+        conversation = conversation.replace(name, mask)
+    return replace(
+        message,
+        sender=masks.get(message.sender, message.sender),
+        conversation=conversation,
+        text=_without_names(message.text, masks),
+        reply_to=message.reply_to and _without_names(message.reply_to, masks),
+    )
+
+
+def _without_names(text: str, masks: dict[str, str]) -> str:
+    """The text with each name, whole or in part ("Ben" of "Ben Ode"), replaced where it stands as a word."""
+    for name, mask in masks.items():
+        for part in (name, *(word for word in name.split() if len(word) > 2 and word[:1].isupper())):
+            if part in text:
+                text = _whole_word(part).sub(mask, text)
+    return text
+
+
+@cache
+def _whole_word(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+
+
+def _describe(
+    scan: Scan, report: Report, exports: list[Export], sender: str, profile: Profile, me: str | None, redactions: Redactions
+) -> dict[str, Any]:
+    sure = bool(me) or profile.me == sender or sender == USER
+    return describe(scan, report, [export.format.name for export in exports], sender, sure, redactions.kinds)

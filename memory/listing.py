@@ -6,13 +6,56 @@ Row = dict[str, Any]
 
 
 def show_import(result: Row) -> str:
-    """What was imported, who is taken for the person, and what was assumed or left out."""
-    counts = f"{result['imported']} messages imported, {result['duplicates']} there already, {result['skipped']} skipped"
-    lines = [f"{result['profile']}: {counts} ({result['format']}).", f'You are "{result["me"]}"; if not, name --me.']
+    """What was or would be imported, who is taken for the person, and what was assumed or left out."""
+    if result["stored"]:
+        counts = f"{result['imported']} messages imported, {result['duplicates']} there already"
+    else:
+        counts = f"{result['kept']} messages would be imported (preview: nothing was stored)"
+    skipped = sum(row["count"] for row in result["dropped"].values())
+    period = result["period"]
+    lines = [f"{result['profile']}: {counts}, {skipped} of {result['read']} records skipped ({result['format']})."]
+    if period["from"]:
+        lines.append(
+            f"From {_time(period['from']).strip()} to {_time(period['to']).strip()}, {_count(result['conversations'], 'conversation')}."
+        )
+    lines.append(f'You are "{result["me"]}"' + ("." if result["me_sure"] else "; if not, name --me."))
     for row in result["senders"]:
         lines.append(f"  {row['messages']:>6}  {row['sender']}{'  (you)' if row['me'] else ''}")
-    lines += [f"Skipped: {count} {reason}." for reason, count in result["reasons"].items()]
-    return "\n".join([*lines, *result["notes"]])
+    for reason, row in result["dropped"].items():
+        examples = f", for instance: {' | '.join(row['samples'])}" if row["samples"] else "."
+        lines.append(f"Skipped: {row['count']} {reason}{examples}")
+    for row in result["redactions"].values():
+        lines.append(f"Redacted: {row['count']} {row['what']}, for instance: {' | '.join(row['samples'])}")
+    for gap in result["gaps"]:
+        lines.append(f"Nothing was said in {gap['conversation']} for {gap['days']} days, from {gap['from']} to {gap['to']}.")
+    if result["date_order"]:
+        lines.append(f"Dates: {result['date_order']}")
+    if result["ambiguous_dates"]:
+        lines.append("Day and month could be either way round: say which with --date-order.")
+    if not result["stored"] and result["examples"]:
+        lines.append("It begins:")
+        lines += [f"  {_time(row['timestamp'])}{row['sender']}: {' '.join(row['text'].split())}" for row in result["examples"]]
+    lines += [f"Note well: {warning}" for warning in result["warnings"]]
+    lines += result["notes"]
+    if result["stored"] and result["imported"]:
+        lines.append(f"To undo it: python -m memory undo-import --profile {result['profile']} --id {result['import_id']}")
+    return "\n".join(lines)
+
+
+def show_imports(rows: list[Row]) -> str:
+    """One import a line, the newest first."""
+    lines = [f"{row['id']:>4}  {_time(row['created'])}{row['messages']} messages from {', '.join(row['files'])}" for row in rows]
+    return "\n".join(lines) or "Nothing was imported yet."
+
+
+def show_undone(result: Row) -> str:
+    """What went with an import."""
+    went = ", ".join(f"{count} {kind}" for kind, count in result["undone"].items() if count)
+    return f"Import {result['import_id']} is undone: {went or 'it had brought nothing'}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def show_messages(rows: list[Row]) -> str:

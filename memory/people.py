@@ -1,47 +1,48 @@
-"""Who in a chat is the person: parsed exports and a profile come in, one sender's name comes out.
+"""Who in a chat is the person: a scan of the messages and a profile come in, one sender's name comes out.
 
 The words of everybody else are kept as context but are never the person's.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 
 from sqlite_utils import Database
 
 from memory.errors import UnknownSender
-from memory.importers.export import ASSISTANT, PERSON, USER, ParsedExport, ParsedMessage
+from memory.import_report import Scan
+from memory.importers.export import ASSISTANT, PERSON, USER
 from memory.store import Profile, list_senders
 
 SHOWN_SENDERS = 12
 
 
-def guess_me(db: Database, profile: Profile, parsed: Iterable[ParsedExport]) -> str:
+def guess_me(db: Database, profile: Profile, scan: Scan) -> str:
     """The sender who is most likely the person.
 
     In turn: "user" if only assistants are talked to; who is known as the person from before; whose name is that of the
     profile or its form; who takes part in most conversations; who wrote most. A chat named after a sender is with them.
     """
-    said = [message for export in parsed for message in export.messages if message.role == PERSON]
-    if not said:
+    senders = [sender for sender, role in scan.roles if role == PERSON]
+    if not senders:
         return USER
-    senders = list(dict.fromkeys(message.sender for message in said))
     known = _known_senders(db, profile)
     names = [profile.form.get("name", ""), profile.name]
     return (
         next((sender for sender in known if sender in senders), None)
         or next((found for name in names if (found := _named_like(name, senders))), None)
-        or _most_present(said)
+        or _most_present(scan)
     )
 
 
-def resolve_me(db: Database, profile: Profile, parsed: Iterable[ParsedExport], me: str) -> str:
+def resolve_me(db: Database, profile: Profile, scan: Scan, me: str) -> str:
     """The sender that the user named, as written in the export (case does not matter).
 
     Raises UnknownSender, which lists the senders. A sender known from earlier imports may be missing in this one.
     """
-    exports = list(parsed)
-    counts = Counter(m.sender for export in exports for m in export.messages if m.role != ASSISTANT)
+    counts: Counter[str] = Counter()
+    for (sender, role), count in scan.roles.items():
+        counts[sender] += count * (role != ASSISTANT)
+    counts = +counts
     wanted = me.strip()
     earlier = _known_senders(db, profile)
     for sender in [*counts, *earlier]:
@@ -70,10 +71,9 @@ def _named_like(name: str, senders: list[str]) -> str | None:
     return like[0] if len(like) == 1 else None
 
 
-def _most_present(said: list[ParsedMessage]) -> str:
-    pairs = {(message.conversation, message.sender) for message in said if message.conversation != message.sender}
-    chats = Counter(sender for _, sender in pairs)
-    counts = Counter(message.sender for message in said)
+def _most_present(scan: Scan) -> str:
+    chats = Counter(sender for conversation, sender in scan.pairs if conversation != sender)
+    counts = Counter({sender: count for (sender, role), count in scan.roles.items() if role == PERSON})
     return max(counts, key=lambda sender: (chats[sender], counts[sender]))
 
 

@@ -6,7 +6,7 @@ import unicodedata
 from sqlite_utils import Database
 
 from memory.errors import BadForm
-from memory.importers.export import USER, ParsedExport, ParsedMessage, clean_text
+from memory.importers.export import USER, ParsedMessage, clean_text
 from memory.store import (
     ABOUT_ME,
     NewFact,
@@ -20,7 +20,7 @@ from memory.store import (
     load_profile,
     remove_facts,
     save_form,
-    save_import,
+    save_messages,
     transaction,
 )
 
@@ -82,7 +82,7 @@ def _save_about(db: Database, profile: Profile, about: str) -> None:
     stale = [m.id for m in stored if m.text not in texts]
     delete_messages(db, profile.id, stale)
     kept = {m.text for m in stored}
-    save_import(db, profile.id, ParsedExport("profile", [m for m in wanted if m.text not in kept]), sender)
+    save_messages(db, profile.id, [m for m in wanted if m.text not in kept], sender)
 
 
 def _sentences(about: str) -> list[str]:

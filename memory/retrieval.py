@@ -16,7 +16,8 @@ import numpy as np
 from sqlite_utils import Database
 
 from memory.embedder import Embedder, NoEmbedder, load_embedder
-from memory.store import embeddings, fetch_facts, fetch_messages, match_words
+from memory.store import embeddings, fetch_facts, fetch_messages, match_words, rare_words
+from memory.vector_index import nearest
 
 log = logging.getLogger("keepsake")
 
@@ -98,6 +99,7 @@ def _rank_by_words(db: Database, profile_id: int, kind: str, query: str) -> list
     words = words_of(query)
     if not words:
         return []
+    words = rare_words(db, kind, words) or words
     # Each word is quoted, so that nothing in it is taken for FTS5's own syntax.
     fts = " OR ".join(f'"{word}"' for word in words)
     return [(kind, number) for number in match_words(db, profile_id, kind, fts, CANDIDATES)]
@@ -114,9 +116,8 @@ def _rank_by_meaning(db: Database, profile_id: int, kinds: Sequence[str], query:
     rankings = []
     for kind in kinds:
         _embed_kind(db, profile_id, kind, model, None)
-        ids, matrix = embeddings.load_matrix(db, profile_id, kind, model.name + RECIPE)
-        best = np.argsort(-(matrix @ asked), kind="stable")[:CANDIDATES].tolist() if ids else []
-        rankings.append([(kind, ids[place]) for place in best])
+        found = nearest(db, profile_id, kind, model.name + RECIPE, asked, CANDIDATES)
+        rankings.append([(kind, number) for number in found])
     return rankings
 
 

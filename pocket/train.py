@@ -1,7 +1,7 @@
 """Trains pocket from its seeded start.
 
-    python -m pocket.train --steps 2000                 # warm-up and stable part; run again to go on from the last checkpoint
-    python -m pocket.train --steps 2500 --decay 500     # the same run, its last 500 steps with a falling learning rate
+    python -m pocket.train --stage near --steps 450                  # warm-up and stable part; run again to go on from the last checkpoint
+    python -m pocket.train --stage far --steps 1000 --decay 700      # the same run, its last 700 steps with a falling learning rate
     python -m pocket.train --export                     # writes the newest checkpoint to pocket/weights as bf16 safetensors
 
 In: the corpus. Out: `pocket/runs/<name>/checkpoint.pt`, `log.jsonl`. Muon for the matrices, AdamW for the rest, warm-up-stable-decay.
@@ -261,8 +261,8 @@ def main() -> None:
         "--stage", choices=sorted(STAGES), default="far", help="near: prompts of few lines, to begin with; far: of every length"
     )
     parser.add_argument("--muon", type=float, default=0.01)
-    parser.add_argument("--adam", type=float, default=3e-3)
-    parser.add_argument("--seeded", type=float, default=3e-4, help="learning rate of the seeded circuits")
+    parser.add_argument("--adam", type=float, default=1.5e-3)
+    parser.add_argument("--seeded", type=float, default=2e-4, help="learning rate of the seeded circuits")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--every", type=int, default=50, help="steps between checkpoints")
     parser.add_argument("--probe", type=int, default=0, help="steps between short exams, 0 for none")

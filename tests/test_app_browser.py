@@ -126,3 +126,40 @@ def test_the_demo_goes_from_one_click_to_a_vote_and_its_results(address: str, sc
     assert "1 decided votes against retrieval" in screen.inner_text("#results")
     assert all(url.startswith((address, "data:", "blob:")) for url in reached), reached
     assert troubles == []
+
+
+def test_a_file_is_read_reported_imported_as_the_right_person_and_undone(address: str, screen: Any, tmp_path: Path) -> None:
+    troubles: list[str] = []
+    screen.on("pageerror", lambda error: troubles.append(str(error)))
+    chat = tmp_path / "WhatsApp Chat with Ben.txt"
+    lines = ("Ben: my dog is <b>Rex</b>", "Ana Ruiz: mine is Pepper, mail ana@example.org", "Ana Ruiz: <Media omitted>", "Ben: see you")
+    chat.write_text("\n".join(f"0{day}/04/2024, 10:00 - {line}" for day, line in enumerate(lines, 1)))
+
+    screen.goto(address)
+    screen.fill("#new-profile textarea, #new-profile input", "Ana")
+    screen.click("#create")
+    screen.locator("#summary", has_text="0 messages").wait_for()
+    screen.set_input_files("#files input[type=file]", str(chat))
+    # Nothing is stored by looking.
+    screen.locator("#import-result", has_text="3 messages of whatsapp would be imported").wait_for()
+    report = screen.inner_text("#import-result")
+    assert "pictures, sounds and files" in report and "e-mail addresses" in report and "ana@example.org" not in report
+    assert "<b>Rex</b>" in report  # what was said is text
+    screen.locator("#date-order", has_text="which way").or_(screen.locator("#date-order")).wait_for()
+    screen.get_by_label("3/5 is 3 May").check()
+    screen.locator("#who").get_by_label("Ana Ruiz").check()
+    screen.locator("#import:not([disabled])", has_text="Import 3 messages").click()
+    screen.locator("#import-result", has_text="3 imported").wait_for()
+    db = open_store(tmp_path / "home")
+    try:
+        profile = load_profile(db, "Ana")
+        assert [(m.me, m.timestamp) for m in list_messages(db, profile.id)][:2] == [
+            (False, "2024-04-01T10:00:00"),
+            (True, "2024-04-02T10:00:00"),
+        ]
+        screen.click("#undo-import")
+        screen.locator("#import-result", has_text="Undone: 3 messages").wait_for()
+        assert list_messages(db, profile.id) == []
+    finally:
+        db.close()
+    assert troubles == []

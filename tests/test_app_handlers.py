@@ -138,10 +138,10 @@ def test_an_import_tells_its_counts_and_deletes_the_upload(tmp_path: Path) -> No
              (("Ada", "I bake bread"), ("Ben", NASTY))]  # fmt: skip
     content = "\n".join(map(json.dumps, lines)).encode()
     path = upload(tmp_path, "chat.jsonl", content)
-    assert "2 imported, 0 there already" in import_tab.import_uploads("Ada", [str(path)])
+    assert "2 imported, 0 there already" in import_tab.import_uploads("Ada", [str(path)])[0]
     assert not path.parent.exists()
     again = upload(tmp_path, "chat.jsonl", content)
-    assert "Nothing new: all 2" in import_tab.import_uploads("Ada", [str(again)])
+    assert "Nothing new: all 2" in import_tab.import_uploads("Ada", [str(again)])[0]
     shown = "".join(map(str, import_tab.show_profile("Ada")))
     assert "<img" not in shown and escape(NASTY) in shown
 
@@ -150,7 +150,7 @@ def test_an_import_tells_its_counts_and_deletes_the_upload(tmp_path: Path) -> No
 def test_a_bad_file_gives_a_sentence_stores_nothing_and_is_deleted(tmp_path: Path, content: bytes) -> None:
     page.create("Ada")
     path = upload(tmp_path, "export.zip" if content[:2] == b"PK" else "export.json", content)
-    emptied, said = import_tab.import_and_clear("Ada", [str(path)])
+    emptied, said, *_ = import_tab.import_and_clear("Ada", [str(path)])
     assert emptied is None and 'class="note bad"' in said and "Traceback" not in said and str(path.parent) not in said
     assert not path.exists()
     db = open_store()

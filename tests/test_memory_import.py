@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from memory.errors import BadExport, KeepsakeError, UnknownSender
-from memory.importers import parse_export, reading
+from memory.importers import parse_export, sources
 from memory.importers.export import ParsedExport
 from memory.importing import import_files
 from memory.store import (
@@ -213,7 +213,9 @@ def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
     for name, (content, word) in made.items():
         files[name] = (folder / name, word)
         (folder / name).write_bytes(content)
-    return {**files, "missing": (folder / "nowhere.txt", "no file"), "folder": (folder, "folder")}
+    (folder / "folder").mkdir()
+    (folder / "folder" / "photo.jpg").write_bytes(b"x")
+    return {**files, "missing": (folder / "nowhere.txt", "no file"), "folder": (folder / "folder", "folder")}
 
 
 def _zip_bytes(member: str, content: str) -> bytes:
@@ -237,16 +239,24 @@ def test_each_bad_file_gets_a_sentence_that_names_it(tmp_path: Path, kind: str) 
 def test_a_file_over_the_limit_and_a_zip_bomb_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = tmp_path / "bomb.zip"
     bomb.write_bytes(_zip_bytes("a.txt", "0" * 2_000_000))
-    monkeypatch.setattr(reading, "RATIO_MATTERS_FROM", 1_000_000)
+    monkeypatch.setattr(sources, "RATIO_MATTERS_FROM", 1_000_000)
     with pytest.raises(BadExport, match="times its size"):
         parse_export(bomb)
-    monkeypatch.setattr(reading, "LARGEST_BYTES", 100_000)
+    monkeypatch.setattr(sources, "LARGEST_BYTES", 100_000)
     with pytest.raises(BadExport, match="limit"):
         parse_export(bomb)
     big = tmp_path / "big.txt"
     big.write_text("a" * 100_001)
     with pytest.raises(BadExport, match="too large"):
         parse_export(big)
+
+
+def test_a_folder_gives_all_exports_in_it(tmp_path: Path) -> None:
+    (tmp_path / "chats").mkdir()
+    whatsapp(tmp_path / "chats", "25/04/2024, 10:00 - Ben: hi")
+    (tmp_path / "chats" / "WhatsApp Chat - Cara.zip").write_bytes(_zip_bytes("_chat.txt", "[25/04/2024, 10:00:00] Cara: ho\r\n"))
+    export = parse_export(tmp_path / "chats")
+    assert (export.conversations, said(export)) == (["Ben", "Cara"], [("Ben", "hi"), ("Cara", "ho")])
 
 
 def test_importing_twice_changes_nothing_and_equal_messages_are_both_kept(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from memory import embedder
 from memory.demo import demo_questions, import_demo
 from memory.errors import BadForm
-from memory.importers import ParsedExport, ParsedMessage
+from memory.importers import ParsedMessage
 from memory.profile_facts import save_profile_form
 from memory.retrieval import embed_missing, fuse, search, words_of
 from memory.store import (
@@ -27,7 +27,7 @@ from memory.store import (
     list_messages,
     load_profile,
     open_store,
-    save_import,
+    save_messages,
     supersede,
 )
 
@@ -43,7 +43,7 @@ def ana(db: Database) -> Profile:
 
 
 def say(db: Database, profile: int, *said: tuple[str, str]) -> None:
-    save_import(db, profile, ParsedExport("plain", [ParsedMessage("Walk", who, "person", None, t) for who, t in said]), "Ana")
+    save_messages(db, profile, [ParsedMessage("Walk", who, "person", None, t) for who, t in said], "Ana")
 
 
 def texts(db: Database, profile: int, query: str, dense: bool = False, k: int = 8) -> list[str]:

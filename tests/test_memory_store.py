@@ -25,7 +25,7 @@ from memory.errors import (
     UnknownRun,
     UnknownTurn,
 )
-from memory.importers import ParsedExport, ParsedMessage
+from memory.importers import ParsedMessage
 from memory.store import (
     NewFact,
     active_run,
@@ -60,7 +60,7 @@ from memory.store import (
     request_cancel,
     save_adapter,
     save_examples,
-    save_import,
+    save_messages,
     save_report,
     save_trial,
     save_turn,
@@ -86,8 +86,7 @@ def ana(db: Database) -> int:
 
 def say(db: Database, profile: int, *texts: str, chat: str = "Walk", sender: str = "Ana") -> list[int]:
     """Stores messages of one sender (the person is Ana) and returns the ids of that chat's messages."""
-    parsed = ParsedExport("plain", [ParsedMessage(chat, sender, "person", None, text) for text in texts])
-    save_import(db, profile, parsed, "Ana")
+    save_messages(db, profile, [ParsedMessage(chat, sender, "person", None, text) for text in texts], "Ana")
     return [message.id for message in list_messages(db, profile) if message.conversation == chat]
 
 
@@ -238,7 +237,7 @@ def test_forgetting_a_fact_takes_all_that_was_made_of_it(db: Database, ana: int,
     assert went == {"facts": 1, "examples": 3, "adapters": 1, "reports": 1, "messages_excluded": 1}
     assert [row["q"] for row in list_examples(db, run)] == [3]
     assert [a.id for a in list_adapters(db, ana)] == [without] != [with_cat]
-    assert embeddings.load_matrix(db, ana, "fact", "m")[0] == []
+    assert list(embeddings.read_vectors(db, ana, "fact", "m")) == []
     assert list_messages(db, ana)[0].excluded
     assert not file_holds(tmp_path, SECRET)
     with pytest.raises(UnknownFact):
@@ -317,11 +316,10 @@ def test_vectors_of_others_of_excluded_and_of_superseded_rows_are_not_loaded(db:
     theirs = say(db, ana, "c", chat="Other", sender="Ben")
     embeddings.save(db, "message", [*mine, *theirs, 999], np.eye(4), "m")
     fact = add_facts(db, ana, [NewFact("Fact.", mine[0])])[0]
-    assert embeddings.load_matrix(db, ana, "message", "m")[0] == mine
+    assert [int(i) for _, ids, _ in embeddings.read_vectors(db, ana, "message", "m") for i in ids] == mine
     forget_fact(db, ana, fact)
-    ids, matrix = embeddings.load_matrix(db, ana, "message", "m")
     # The vector of the message after an excluded one held an echo of it, so it is gone too and made anew.
-    assert ids == [] and matrix.shape == (0, 0)
+    assert list(embeddings.read_vectors(db, ana, "message", "m")) == []
     assert [(row.id, row.before) for row in embeddings.missing(db, ana, "message", "m")] == [(mine[1], "")]
 
 

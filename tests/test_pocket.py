@@ -37,6 +37,21 @@ def test_an_untrained_seeded_model_copies(width: int, layers: int):
     assert right > 0.5  # a random start copies 0 %
 
 
+@pytest.mark.parametrize(("width", "layers"), [(256, 4), (320, 8)])
+def test_an_untrained_seeded_model_takes_the_value_from_the_right_line(width: int, layers: int):
+    """Eight lines "a b is v1 v2."; after "a b is" of one of them comes its v1: one equal token would fit all eight."""
+    model = build_model(width, layers, seed=0).eval()
+    torch.manual_seed(0)
+    rows = torch.randint(20, 4096, (16, 8, 4))
+    equal = torch.full((16, 8, 1), 11)
+    lines = torch.cat([rows[..., :2], equal, rows[..., 2:], equal + 1], -1).flatten(1)
+    asked = torch.arange(16) % 8
+    question = torch.cat([rows[torch.arange(16), asked, :2], equal[:, 0]], 1)
+    with torch.no_grad():
+        logits = model(input_ids=torch.cat([lines, torch.randint(20, 4096, (16, 10)), question], 1)).logits[:, -1]
+    assert (logits.argmax(-1) == rows[torch.arange(16), asked, 2]).float().mean() > 0.9
+
+
 def test_every_relation_of_the_banks_keeps_the_rules_and_can_be_filled():
     rng = Random(0)
     for part in ("train", "exam"):
@@ -158,6 +173,7 @@ def test_a_resumed_training_equals_an_unbroken_one(tmp_path, monkeypatch):
                 seed=0,
                 every=2,
                 probe=0,
+                stage="near",
                 eager=True,
             )
         )

@@ -1,91 +1,124 @@
-"""Importers: the path of a chat export comes in, a ParsedExport comes out; the kind is told from the content, not the name."""
+"""Importers: the path of an export comes in, its messages and a report come out; the kind is told from the content, not the name.
 
-import json
+Each kind is a room of its own that gives a `Format` (export.py) and reads `Source`s (sources.py).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from memory.errors import BadExport
-from memory.importers.chatgpt import is_chatgpt, parse_chatgpt
-from memory.importers.export import ParsedExport, ParsedMessage, merge
-from memory.importers.plain import header_of_csv, is_plain, parse_csv, parse_lines, parse_records
-from memory.importers.reading import Part, read_parts
-from memory.importers.whatsapp import is_whatsapp, parse_whatsapp
+from memory.importers.export import NOTHING_DECIDED, Format, Options, ParsedExport, ParsedMessage, Report
+from memory.importers.sources import Bundle, Source, read_bundles
 
-__all__ = ["ParsedExport", "ParsedMessage", "parse_export"]
+__all__ = ["Export", "Options", "ParsedExport", "ParsedMessage", "Report", "open_exports", "parse_export"]
 
-EXPECTED = (
-    "a WhatsApp chat (.txt or .zip), a ChatGPT export (.zip or conversations.json), or JSON lines or CSV with "
-    "conversation, sender, timestamp and text"
-)
+# In the order in which they are asked: what says clearly what it is comes first, plain records and diaries last.
+ROOMS = (
+    "chatgpt", "claude", "gemini", "open_webui", "librechat", "telegram", "signal", "discord", "slack", "messenger", "whatsapp", "imessage",
+    "email", "plain", "diary",
+)  # fmt: skip
 
 
-def parse_export(path: Path) -> ParsedExport:
-    """The messages of one export file; raises BadExport, also when nothing in it can be kept."""
-    parts = read_parts(path)
-    exports, refusal = [], None
-    for part in parts:
+@cache
+def formats() -> list[Format]:
+    """Every kind of export that can be read."""
+    return [import_module(f"memory.importers.{room}").FORMAT for room in ROOMS]
+
+
+@dataclass
+class Export:
+    """One export found at a path: `messages()` reads it and fills `report`."""
+
+    format: Format
+    bundle: Bundle
+    sources: list[Source]
+    options: Options = NOTHING_DECIDED
+    report: Report = field(default_factory=Report)
+
+    def messages(self) -> Iterator[ParsedMessage]:
+        """The messages, one at a time; every call reads anew and starts a new report."""
+        self.report = Report()
+        yield from self.format.parse(self.sources, self.bundle, self.report, self.options)
+        for source in self.sources:
+            for note in source.notes:
+                self.report.note(note)
+
+
+def open_exports(path: Path, options: Options = NOTHING_DECIDED) -> list[Export]:
+    """What a file, folder or ZIP holds, one export a format; raises BadExport where nothing is known."""
+    found: list[Export] = []
+    for bundle in read_bundles(path):
+        left = list(bundle.sources)
+        for kind in formats():
+            claimed = kind.claim(Bundle(bundle.path, left)) if left else []
+            if claimed:
+                found.append(Export(kind, bundle, claimed, options))
+                taken = {id(source) for source in claimed}
+                left = [source for source in left if id(source) not in taken]
+    if not found:
+        raise _unknown(path)
+    return found
+
+
+def parse_export(path: Path, options: Options = NOTHING_DECIDED) -> ParsedExport:
+    """All messages of a path in memory; raises BadExport, also when nothing in it can be kept."""
+    exports = open_exports(path, options)
+    messages = [message for export in exports for message in export.messages()]
+    report = add_up([export.report for export in exports])
+    if not messages:
+        raise nothing_kept(path, report)
+    name = ", ".join(dict.fromkeys(export.format.name for export in exports))
+    return ParsedExport(name, messages, dict(report.skipped), report.notes, report)
+
+
+def add_up(reports: list[Report]) -> Report:
+    """Several reports as one."""
+    total = Report()
+    for report in reports:
+        total.read += report.read
+        total.skipped.update(report.skipped)
+        for reason, samples in report.samples.items():
+            kept = total.samples.setdefault(reason, [])
+            kept += samples[: 3 - len(kept)]
+        for note in report.notes:
+            total.note(note)
+        for warning in report.warnings:
+            total.warn(warning)
+        total.date_order = total.date_order or report.date_order
+        total.ambiguous_dates |= report.ambiguous_dates
+    return total
+
+
+def nothing_kept(path: Path, report: Report) -> BadExport:
+    """The sentence for an export in which no message is left."""
+    reasons = ", ".join(f"{count} {reason}" for reason, count in report.skipped.items()) or "it is empty"
+    return BadExport(f"Nothing in {path} can be imported ({reasons}): export the chat again or choose another.")
+
+
+def _unknown(path: Path) -> BadExport:
+    known = ", ".join(kind.says for kind in formats())
+    bundle = read_bundles(path)[0]
+    head = next((source.head for source in bundle.sources), "")
+    if not head:
+        return BadExport(f"{path} holds nothing but blank space: export the chat again.")
+    if head[0] in "[{":
+        return _unknown_json(path, bundle.sources[0], known)
+    start = " ".join(head[:60].split())
+    return BadExport(f'{path} is text, but no chat export that is known (it begins "{start}"): expected one of {known}.')
+
+
+def _unknown_json(path: Path, source: Source, known: str) -> BadExport:
+    """What the JSON holds, by its keys; damage is said as such."""
+    first = next(source.records(), None)
+    if not isinstance(first, dict):
         try:
-            exports.append(_with_notes(_parse_part(part, path), part))
+            data = source.json()
         except BadExport as error:
-            # A ZIP may hold other texts beside the chat; a single file must be one.
-            refusal = error
-    if not exports:
-        raise refusal or BadExport(f"{path} holds no chat: expected {EXPECTED}.")
-    export = merge(exports)
-    if not export.messages:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in export.skipped.items()) or "it is empty"
-        raise BadExport(f"Nothing in {path} can be imported ({reasons}): export the chat again or choose another.")
-    return export
-
-
-def _parse_part(part: Part, path: Path) -> ParsedExport:
-    text = part.text.strip("\ufeff \t\r\n\f")
-    if not text:
-        raise BadExport(f"{path} holds nothing but blank space: export the chat again.")
-    if is_whatsapp(text):
-        return parse_whatsapp(text, part.title)
-    if text[0] in "[{":
-        return _parse_json(text, part, path)
-    delimiter = header_of_csv(text)
-    if delimiter:
-        return parse_csv(text, part.title, delimiter)
-    start = " ".join(text[:60].split())
-    raise BadExport(f'{path} is text, but not a chat export (it begins "{start}"): expected {EXPECTED}.')
-
-
-def _parse_json(text: str, part: Part, path: Path) -> ParsedExport:
-    """A whole JSON document, or JSON lines if the first line is one by itself."""
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        first = _load_or_none(text.split("\n", 1)[0])
-        if isinstance(first, dict) and "\n" in text:
-            if is_plain(first) or any(is_plain(_load_or_none(line)) for line in text.splitlines()):
-                return parse_lines(text, part.title)
-            raise _other_json(first, path) from error
-        raise BadExport(f"{path} is damaged or incomplete JSON ({error}): download or export it again.") from error
-    if is_chatgpt(data):
-        return parse_chatgpt(data)
-    records = data if isinstance(data, list) else [data]
-    if any(is_plain(record) for record in records):
-        whole_thread = isinstance(data, list) and all(isinstance(item, dict) and "role" in item for item in data)
-        return parse_records([{"messages": data}] if whole_thread else records, part.title)
-    raise _other_json(data, path)
-
-
-def _other_json(data: Any, path: Path) -> BadExport:
-    first = next((item for item in data if isinstance(item, dict)), {}) if isinstance(data, list) else data
+            return error
+        first = next((item for item in data if isinstance(item, dict)), {}) if isinstance(data, list) else data
     keys = ", ".join(sorted(map(str, first))[:8]) if isinstance(first, dict) else ""
     found = f"its keys are {keys}" if keys else "it has no records"
-    return BadExport(f"{path} is JSON, but of a kind that is not known ({found}): expected {EXPECTED}.")
-
-
-def _load_or_none(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _with_notes(export: ParsedExport, part: Part) -> ParsedExport:
-    return ParsedExport(export.format, export.messages, export.skipped, [*part.notes, *export.notes])
+    return BadExport(f"{path} is JSON, but of a kind that is not known ({found}): expected one of {known}.")

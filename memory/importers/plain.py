@@ -1,152 +1,157 @@
 """Plain exports: JSON lines, a JSON array or CSV with conversation, sender, timestamp and text come in, messages come out.
 
-OpenAI-style records are read too: {"messages": [{"role": ..., "content": ...}, ...]}.
+Threads in the style of OpenAI are read too ({"messages": [{"role": ..., "content": ...}, ...]}), as records or as the whole document.
+The threads of a file come first, then its loose records.
 """
 
 import csv
-import io
-import json
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
+from itertools import dropwhile, islice
 from typing import Any
 
-from memory.importers.export import (
-    ASSISTANT,
-    PERSON,
-    USER,
-    ParsedExport,
-    ParsedMessage,
-    UnreadableTime,
-    clean_text,
-    parse_time,
-)
+from memory.errors import BadExport
+from memory.importers.chat_names import ChatNames
+from memory.importers.export import MALFORMED, Format, Options, ParsedMessage, Report
+from memory.importers.plain_records import by_field, is_plain, is_turn, name_of, parse_record, turns_of, words_of
+from memory.importers.sources import CHUNK, Bundle, Source, Unreadable
 
-FIELDS = {
-    "conversation": ("conversation", "conversation_id", "chat", "thread", "title"),
-    "sender": ("sender", "from", "author", "name", "role"),
-    "timestamp": ("timestamp", "time", "date", "datetime", "created_at", "create_time"),
-    "text": ("text", "content", "message", "body"),
-}
-ROLES = {"user": USER, "human": USER, "assistant": ASSISTANT, "chatgpt": ASSISTANT}
-NOT_SPEECH = ("system", "developer", "tool", "function")
-TITLE_LETTERS = 40
+NOT_JSON = "lines that are not JSON"
+LOOKED_AT = 20  # records that tell the kind of a file
+LARGEST_FIELD = 10_000_000  # letters of a CSV field; an open quotation mark swallows the rest of the file
 
-Record = dict[str, Any]
+ARRAY, LINES, THREAD = "a JSON array of records", "JSON lines", "a document that is one thread"
 
 
-def is_plain(record: Any) -> bool:
-    """Whether a JSON value is a record of this kind: a sender and a text, or a list of messages with roles."""
-    if not isinstance(record, dict):
-        return False
-    fields = _by_field(record)
-    return bool(_messages_of(record)) or ("sender" in fields and "text" in fields)
+def claim(bundle: Bundle) -> list[Source]:
+    """The files with such records or such a header."""
+    return [source for source in bundle.sources if _shape(source)]
 
 
-def header_of_csv(text: str) -> str | None:
+def parse(sources: list[Source], bundle: Bundle, report: Report, options: Options) -> Iterator[ParsedMessage]:
+    """The messages of each file."""
+    names = ChatNames()
+    for source in sources:
+        shape = _shape(source)
+        if shape == THREAD:
+            yield from _parse_document(source, names, report)
+        elif shape in (ARRAY, LINES):
+            yield from _parse_json(source, shape, names, report)
+        elif shape:
+            yield from _parse_csv(source, shape, names, report)
+
+
+def _shape(source: Source) -> str | None:
+    """ARRAY, LINES or THREAD, the delimiter of a CSV, or None."""
+    try:
+        if source.head.startswith("["):
+            return ARRAY if any(is_plain(record) for record in islice(_records(source, ARRAY), LOOKED_AT)) else None
+        if not source.head.startswith("{"):
+            return _delimiter(source.head)
+        lines = list(islice(_records(source, LINES), LOOKED_AT)) if _has_lines(source) else []
+        by_line = LINES if any(is_plain(record) for record in lines) else None
+        if lines and isinstance(lines[0], dict):
+            return by_line
+        return THREAD if any(is_turn(item) for _, item in islice(source.items("messages"), LOOKED_AT)) else by_line
+    except BadExport:
+        return None
+
+
+def _has_lines(source: Source) -> bool:
+    """Whether it can be read by lines: not if it is one line, too long to be a record."""
+    if "\n" in source.head or source.size <= CHUNK:
+        return True
+    ended = False
+    with source.reading() as file:
+        for chunk in iter(lambda: file.read(CHUNK), b""):
+            if (ended and chunk.strip()) or b"\n" in chunk.rstrip():
+                return True
+            ended = ended or b"\n" in chunk
+    return False
+
+
+def _delimiter(head: str) -> str | None:
     """The delimiter if the first line is a CSV header with a sender and a text column, else None."""
-    first = text.lstrip("\ufeff\n\r ").split("\n", 1)[0]
+    first = head.split("\n", 1)[0].rstrip("\r")
     for delimiter in (",", ";", "\t"):
-        names = next(csv.reader([first], delimiter=delimiter), [])
-        if len(names) > 1 and {"sender", "text"} <= _by_field(dict.fromkeys(names)).keys():
+        try:
+            names = next(csv.reader([first], delimiter=delimiter), [])
+        except csv.Error:
+            continue
+        if len(names) > 1 and {"sender", "text"} <= by_field(dict.fromkeys(names)).keys():
             return delimiter
     return None
 
 
-def parse_csv(text: str, title: str, delimiter: str) -> ParsedExport:
+def _parse_csv(source: Source, delimiter: str, names: ChatNames, report: Report) -> Iterator[ParsedMessage]:
     """The messages of a CSV file, whose columns may have any order and case."""
-    csv.field_size_limit(2**31 - 1)
-    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff\n\r "), newline=""), delimiter=delimiter)
-    return parse_records((None if None in row else row for row in reader), title, "records of another length")
+    csv.field_size_limit(LARGEST_FIELD)
+    title = names.name(source.name, source.title)
+    lines = dropwhile(lambda line: not line.strip("\ufeff \t\f"), source.lines())
+    rows = csv.DictReader((line.lstrip("\ufeff") + "\n" for line in lines), delimiter=delimiter)
+    while True:
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            report.read += 1
+            report.drop(MALFORMED, error)
+            continue
+        if row is None:
+            return
+        report.read += 1
+        if None in row:
+            report.drop(MALFORMED, delimiter.join(map(str, row.values())))
+        else:
+            yield from parse_record(row, title, None, report)
 
 
-def parse_lines(text: str, title: str) -> ParsedExport:
-    """The messages of JSON lines."""
-    return parse_records((_load(line) for line in text.splitlines() if line.strip()), title, "lines that are not JSON")
-
-
-def parse_records(records: Iterable[Any], title: str, malformed: str = "malformed records") -> ParsedExport:
-    """The messages of records one by one; a record that is not one is skipped under the reason `malformed`."""
-    messages: list[ParsedMessage] = []
-    skipped: Counter[str] = Counter()
-    loose: list[Record] = []
-    for record in records:
+def _parse_json(source: Source, shape: str, names: ChatNames, report: Report) -> Iterator[ParsedMessage]:
+    """The messages of records: in a first reading those of threads, in a second the loose ones."""
+    loose = 0
+    for record in _records(source, shape):
+        if isinstance(record, Unreadable) and shape == ARRAY:
+            report.warn(f"{source.name} is cut off after {report.read} records: export it again.")
+            continue
+        report.read += 1
         if not isinstance(record, dict):
-            skipped[malformed] += 1
-        elif (inner := _messages_of(record)) is not None:
-            messages += _parse_thread(record, inner, skipped)
+            report.drop(NOT_JSON if shape == LINES else MALFORMED, getattr(record, "text", ""))
+        elif (turns := turns_of(record)) is not None:
+            fields = by_field(record)
+            name = _thread_name(fields, words_of(turns), names)
+            for turn in turns:
+                yield from parse_record(turn, name, fields.get("timestamp"), report)
         else:
-            loose.append(record)
-    messages += _parse_all(loose, title, None, skipped)
-    return ParsedExport("plain", messages, dict(skipped))
+            loose += 1
+    if loose:
+        title = names.name(source.name, source.title)
+        for record in _records(source, shape):
+            if isinstance(record, dict) and turns_of(record) is None:
+                yield from parse_record(record, title, None, report)
 
 
-def _parse_thread(record: Record, inner: list[Any], skipped: Counter[str]) -> list[ParsedMessage]:
-    """One OpenAI-style record; without a title it is named after its first words, which no later export changes."""
-    fields = _by_field(record)
-    parsed = _parse_all(inner, "", fields.get("timestamp"), skipped)
-    named = fields.get("conversation")
-    first = next((message.text for message in parsed if message.role != ASSISTANT), "Chat")
-    name = clean_text(str(named)) if named else " ".join(first.split())[:TITLE_LETTERS]
-    return [ParsedMessage(name, m.sender, m.role, m.timestamp, m.text) for m in parsed]
+def _records(source: Source, shape: str) -> Iterator[Any]:
+    return source.records() if shape == LINES else (record for _, record in source.items(""))
 
 
-def _parse_all(records: list[Any], title: str, moment: Any, skipped: Counter[str]) -> list[ParsedMessage]:
-    messages = []
-    for record in records:
-        parsed = _parse_record(record, title, moment)
-        if isinstance(parsed, str):
-            skipped[parsed] += 1
+def _parse_document(source: Source, names: ChatNames, report: Report) -> Iterator[ParsedMessage]:
+    """A file that is one thread: read once for its name, which may stand behind the messages, and once for them."""
+    around: list[dict[str, Any]] = []
+    words = ""
+    for here, item in source.items("messages"):
+        around, words = here or around, words or words_of([item])
+    fields = by_field(around[0]) if around else {}
+    name = _thread_name(fields, words, names)
+    for _, item in source.items("messages"):
+        if isinstance(item, Unreadable):
+            report.warn(f"{source.name} is cut off after {report.read} messages: export it again.")
         else:
-            messages.append(parsed)
-    return messages
+            report.read += 1
+            yield from parse_record(item, name, fields.get("timestamp"), report)
 
 
-def _parse_record(record: Any, title: str, moment: Any) -> ParsedMessage | str:
-    """The message of a record, or the reason to skip it."""
-    if not isinstance(record, dict):
-        return "malformed records"
-    fields = _by_field(record)
-    sender, text = fields.get("sender"), _text_of(fields.get("text"))
-    if not isinstance(sender, str) or not sender.strip():
-        return "records without a sender"
-    if sender.strip().casefold() in NOT_SPEECH:
-        return "system and tool messages"
-    if not text:
-        return "records without text"
-    try:
-        timestamp = parse_time(fields.get("timestamp", moment))
-    except UnreadableTime:
-        return "records with an unreadable timestamp"
-    sender = clean_text(sender)
-    conversation = fields.get("conversation")
-    name = clean_text(str(conversation)) if conversation not in (None, "") else title
-    return ParsedMessage(name or title, sender, ROLES.get(sender.casefold(), PERSON), timestamp, text)
+def _thread_name(fields: dict[str, Any], words: str, names: ChatNames) -> str:
+    """The name that a thread has, else its first words, numbered where another thread begins with them too."""
+    name = name_of(fields.get("conversation"))
+    return names.name(name or None, name or words or "Chat")
 
 
-def _text_of(content: Any) -> str:
-    """A string, or the text parts of a list of parts."""
-    if isinstance(content, list):
-        parts = [part.get("text") if isinstance(part, dict) else part for part in content]
-        content = "\n".join(part for part in parts if isinstance(part, str))
-    return clean_text(content) if isinstance(content, str) else ""
-
-
-def _messages_of(record: Record) -> list[Any] | None:
-    inner = next((value for key, value in record.items() if isinstance(key, str) and key.casefold() == "messages"), None)
-    if not isinstance(inner, list):
-        return None
-    known = any(isinstance(item, dict) and "role" in item and "content" in item for item in inner)
-    return inner if known else None
-
-
-def _by_field(record: Record) -> Record:
-    """The record's values under our names; the first alias that occurs counts."""
-    lowered = {key.strip().casefold(): value for key, value in record.items() if isinstance(key, str)}
-    return {field: lowered[names[0]] for field, aliases in FIELDS.items() if (names := [a for a in aliases if a in lowered])}
-
-
-def _load(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
+FORMAT = Format("plain", "plain records (JSON lines, a JSON array or CSV with sender and text)", claim, parse)

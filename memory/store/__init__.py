@@ -38,6 +38,7 @@ from memory.store.forgetting import (
     forget_message,
 )
 from memory.store.forms import ABOUT_ME, fact_of_field
+from memory.store.imports import Import, drop_import, list_imports, save_import_report, start_import, undo_import
 from memory.store.messages import (
     ImportResult,
     Message,
@@ -45,7 +46,7 @@ from memory.store.messages import (
     is_me,
     list_messages,
     list_senders,
-    save_import,
+    save_messages,
 )
 from memory.store.profiles import (
     Profile,
@@ -53,6 +54,7 @@ from memory.store.profiles import (
     create_profile,
     delete_profile,
     ensure_profile,
+    find_profile,
     flag_messages,
     list_profiles,
     load_profile,
@@ -76,16 +78,16 @@ from memory.store.runs import (
     save_trial,
     start_run,
 )
-from memory.store.words import match_words
+from memory.store.words import match_words, rare_words
 
 __all__ = [
-    "ABOUT_ME", "Adapter", "Fact", "ImportResult", "Message", "NewFact", "Profile", "Run", "Trial", "Turn", "Vote", "active_run",
+    "ABOUT_ME", "Adapter", "Fact", "Import", "ImportResult", "Message", "NewFact", "Profile", "Run", "Trial", "Turn", "Vote", "active_run",
     "add_facts", "beat", "cancel_requested", "check_profile_name", "count_rows", "create_profile", "current_adapter", "data_folder",
-    "delete_messages", "delete_profile", "drop_facts_of_others", "edit_fact", "embeddings", "ensure_profile", "fact_of_field", "fetch_facts", "fetch_messages",
-    "find_fact", "finish_run", "flag_messages", "forget_all", "forget_fact", "forget_message", "is_me", "latest_report",
-    "latest_run", "list_adapters", "list_examples", "list_facts", "list_messages", "list_profiles", "list_senders",
+    "delete_messages", "delete_profile", "drop_facts_of_others", "drop_import", "edit_fact", "embeddings", "ensure_profile", "fact_of_field", "fetch_facts", "fetch_messages",
+    "find_fact", "find_profile", "finish_run", "flag_messages", "forget_all", "forget_fact", "forget_message", "is_me", "latest_report",
+    "latest_run", "list_adapters", "list_examples", "list_facts", "list_imports", "list_messages", "list_profiles", "list_senders",
     "list_trials", "list_turns", "list_votes", "load_adapter", "load_profile", "load_run", "mark_studied", "match_words", "open_store",
-    "remove_facts", "request_cancel", "save_adapter", "save_examples", "save_form", "save_import", "save_me", "save_report",
-    "save_trial", "save_turn", "save_vote", "set_me", "start_run", "studied_messages", "supersede", "transaction",
-    "use_adapter",
+    "rare_words", "remove_facts", "request_cancel", "save_adapter", "save_examples", "save_form", "save_import_report", "save_me", "save_messages", "save_report",
+    "save_trial", "save_turn", "save_vote", "set_me", "start_import", "start_run", "studied_messages", "supersede", "transaction",
+    "undo_import", "use_adapter",
 ]  # fmt: skip

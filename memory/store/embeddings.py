@@ -1,17 +1,19 @@
-"""The room of vectors: normalised vectors come in by owner and model, one matrix per kind comes out.
+"""The room of vectors: normalised vectors come in by owner and model, blocks of them come out.
 
 Only what may be retrieved has a place here: the person's own messages that are not excluded, and active facts.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from sqlite_utils import Database
 
-from memory.store.database import fetch, transaction
+from memory.store.database import fetch, to_json, transaction
 
 # Kept at half precision: a cosine of normalised vectors moves by less than 0.001, and the store by half.
 STORED = np.float16
+BLOCK = 50_000  # vectors read at once
 
 _RETRIEVABLE = {"message": ("messages", "o.me AND NOT o.excluded"), "fact": ("facts", "o.status = 'active'")}
 _BEFORE = """(SELECT b.text FROM messages AS b WHERE b.profile_id = o.profile_id AND b.conversation = o.conversation
@@ -43,18 +45,35 @@ def save(db: Database, kind: str, ids: list[int], vectors: np.ndarray, model: st
     with transaction(db):
         for owner_id, vector in zip(ids, vectors, strict=True):
             db.execute(
-                f"INSERT OR REPLACE INTO embeddings SELECT ?, id, ?, ? FROM {table} WHERE id = ?",
+                f"INSERT OR IGNORE INTO embeddings SELECT ?, id, ?, ? FROM {table} WHERE id = ?",
                 [kind, model, np.asarray(vector, dtype=STORED).tobytes(), owner_id],
             )
 
 
-def load_matrix(db: Database, profile_id: int, kind: str, model: str) -> tuple[list[int], np.ndarray]:
-    """The ids and the float32 matrix (n x d; 0 x 0 when empty) of all that may be retrieved."""
+def removals(db: Database) -> int:
+    """A number that grows whenever something retrievable may have gone."""
+    return int(fetch(db, "SELECT removed FROM vector_changes")[0]["removed"])
+
+
+def read_vectors(db: Database, profile_id: int, kind: str, model: str, after: int = 0) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """All that may be retrieved and whose row number is above `after`, in blocks: (last row number, ids, float16 matrix n x d)."""
     table, rule = _RETRIEVABLE[kind]
-    sql = f"""SELECT o.id, e.vector FROM embeddings AS e JOIN {table} AS o ON o.id = e.owner_id
-              WHERE e.kind = ? AND e.model = ? AND o.profile_id = ? AND {rule} ORDER BY o.id"""
-    rows = fetch(db, sql, [kind, model, profile_id])
-    if not rows:
-        return [], np.zeros((0, 0), dtype=np.float32)
-    stacked = np.stack([np.frombuffer(row["vector"], dtype=STORED) for row in rows])
-    return [row["id"] for row in rows], stacked.astype(np.float32)
+    sql = f"""SELECT e.rowid AS row, o.id, e.vector FROM embeddings AS e JOIN {table} AS o ON o.id = e.owner_id
+              WHERE e.kind = ? AND e.model = ? AND e.rowid > ? AND o.profile_id = ? AND {rule} ORDER BY e.rowid LIMIT ?"""
+    while rows := fetch(db, sql, [kind, model, after, profile_id, BLOCK]):
+        after = rows[-1]["row"]
+        joined = np.frombuffer(b"".join(row["vector"] for row in rows), dtype=STORED)
+        yield after, np.array([row["id"] for row in rows], dtype=np.int64), joined.reshape(len(rows), -1)
+
+
+def fetch_vectors(db: Database, kind: str, ids: list[int], model: str) -> tuple[list[int], np.ndarray]:
+    """The vectors of these owners (float32, n x d) with their ids; those that are gone are left out."""
+    sql = "SELECT owner_id, vector FROM embeddings WHERE kind = ? AND model = ? AND owner_id IN (SELECT value FROM json_each(?))"
+    rows = fetch(db, sql, [kind, model, to_json(ids)])
+    joined = np.frombuffer(b"".join(row["vector"] for row in rows), dtype=STORED).astype(np.float32)
+    return [row["owner_id"] for row in rows], joined.reshape(len(rows), -1)
+
+
+def place_of(db: Database) -> str:
+    """The file of the store; one in memory is known by its connection."""
+    return str(fetch(db, "PRAGMA database_list")[0]["file"]) or str(id(db.conn))

@@ -58,7 +58,7 @@ def forget_all(db: Database, profile_id: int) -> dict[str, int]:
     """Deletes all that is stored of a profile, the form and the hashes of forgotten things included; its name stays."""
     with transaction(db):
         went = count_rows(db, profile_id)
-        for table in ("reports", "turns", "adapters", "runs", "facts", "messages", "forgotten"):
+        for table in ("reports", "turns", "adapters", "runs", "facts", "messages", "imports", "forgotten"):
             db.execute(f"DELETE FROM {table} WHERE profile_id = ?", [profile_id])
         db.execute("UPDATE profiles SET me = NULL, form = '{}', about = '' WHERE id = ?", [profile_id])
         request_purge(db)

@@ -1,7 +1,7 @@
 """The room of messages: a parsed export comes in, each message is stored once, and they come out in time order."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -30,15 +30,10 @@ class ParsedLike(Protocol):
     def timestamp(self) -> datetime | None: ...
     @property
     def text(self) -> str: ...
-
-
-class ExportLike(Protocol):
-    """A parsed export: its messages in file order and what was left out, counted by reason."""
-
     @property
-    def messages(self) -> Iterable[ParsedLike]: ...
+    def reply_to(self) -> str | None: ...
     @property
-    def skipped(self) -> dict[str, int]: ...
+    def edited(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -53,50 +48,90 @@ class Message:
     timestamp: str | None
     text: str
     excluded: bool
+    reply_to: str | None = None
+    edited: bool = False
 
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What an import did: counts, reasons for what was skipped, senders with message counts, names as stored."""
+    """What an import stored: counts of what was new, already there and forgotten earlier, and the conversations' names as stored."""
 
     imported: int
     duplicates: int
-    skipped: int
-    senders: list[dict[str, Any]]
-    reasons: dict[str, int]
+    forgotten: int
     conversations: list[str]
 
 
-def save_import(db: Database, profile_id: int, parsed: ExportLike, me: str) -> ImportResult:
-    """Stores the messages that are new, all or none; the same export again changes nothing.
+def save_messages(db: Database, profile_id: int, messages: Iterable[ParsedLike], me: str, import_id: int | None = None) -> ImportResult:
+    """Stores the messages that are new, all or none, batch by batch; the same export again changes nothing.
 
     A message's key is its conversation, sender, time, text and how often the same occurred before it in this file: two
     equal messages are both kept, and a longer, newer export of the same chat adds only what is new.
     """
-    reasons, senders, seen = Counter(parsed.skipped), Counter[tuple[str, bool]](), Counter[Said]()
-    messages, rows, duplicates = list(parsed.messages), [], 0
+    duplicates = forgotten_again = imported = 0
     with transaction(db):
-        salt, names = profile_salt(db, profile_id), _match_conversations(db, profile_id, messages)
-        stored, forgotten = _stored_keys(db, profile_id), _forgotten_keys(db, profile_id)
-        for message in messages:
-            mine = is_me(message, me)
-            senders[message.sender, mine] += 1
-            said = (names[message.conversation], message.sender, stored_time(message.timestamp), message.text)
-            seen[said] += 1
-            key = hash_parts(salt, *said, seen[said])
-            if key in stored:
-                duplicates += 1
-            elif forgotten and forgotten_key(salt, *said[1:]) in forgotten:
-                reasons["forgotten earlier"] += 1
-            else:
-                rows.append([profile_id, key, *said, mine, message.role])
-        db.conn.executemany(
-            """INSERT INTO messages (profile_id, content_key, conversation, sender, timestamp, text, me, role)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-            rows,
-        )
-    listed = [{"sender": name, "messages": count, "me": mine} for (name, mine), count in senders.most_common()]
-    return ImportResult(len(rows), duplicates, sum(reasons.values()), listed, dict(reasons), [*names.values()])
+        keeper = _Keeper(db, profile_id)
+        for batch in _batches(messages):
+            keeper.meet(batch)
+            rows = []
+            for message in batch:
+                said = (keeper.names[message.conversation], message.sender, stored_time(message.timestamp), message.text)
+                key = keeper.key(said)
+                if keeper.forgotten and forgotten_key(keeper.salt, *said[1:]) in keeper.forgotten:
+                    forgotten_again += 1
+                else:
+                    rows.append([profile_id, key, *said, is_me(message, me), message.role, message.reply_to, message.edited, import_id])
+            stored = max(0, db.conn.executemany(_INSERT, rows).rowcount)
+            imported += stored
+            duplicates += len(rows) - stored
+    return ImportResult(imported, duplicates, forgotten_again, list(dict.fromkeys(keeper.names.values())))
+
+
+_INSERT = """INSERT OR IGNORE INTO messages
+             (profile_id, content_key, conversation, sender, timestamp, text, me, role, reply_to, edited, import_id)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+BATCH = 5000
+
+
+def _batches(messages: Iterable[ParsedLike]) -> Iterator[list[ParsedLike]]:
+    batch: list[ParsedLike] = []
+    for message in messages:
+        batch.append(message)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class _Keeper:
+    """What has to be known of the messages stored before, in memory that grows with conversations and repetitions, not with messages."""
+
+    def __init__(self, db: Database, profile_id: int) -> None:
+        self.db, self.profile_id = db, profile_id
+        self.salt, self.forgotten = profile_salt(db, profile_id), _forgotten_keys(db, profile_id)
+        self.names: dict[str, str] = {}  # of a conversation in the file -> as stored
+        self._undated: Counter[str] = Counter()
+        self._of_moment: dict[str, tuple[str | None, Counter[str]]] = {}  # conversation -> its last moment and what was said then
+
+    def meet(self, batch: list[ParsedLike]) -> None:
+        """Find the stored names of conversations that this batch is the first to hold."""
+        new = [message for message in batch if message.conversation not in self.names]
+        if new:
+            self.names.update(_match_conversations(self.db, self.profile_id, new))
+
+    def key(self, said: Said) -> str:
+        """The content key; equal messages of the same second are told apart by their number."""
+        plain = hash_parts(self.salt, *said)
+        if said[2] is None:
+            counts = self._undated
+        else:
+            moment, counts = self._of_moment.get(said[0], (None, Counter()))
+            if moment != said[2]:
+                counts = Counter()
+                self._of_moment[said[0]] = (said[2], counts)
+        counts[plain] += 1
+        return hash_parts(self.salt, *said, counts[plain])
 
 
 def is_me(message: ParsedLike, me: str) -> bool:
@@ -137,10 +172,6 @@ def list_senders(db: Database, profile_id: int) -> list[dict[str, Any]]:
     sql = """SELECT sender, count(*) AS messages, me FROM messages WHERE profile_id = ?
              GROUP BY sender, me ORDER BY messages DESC, sender"""
     return [{**row, "me": bool(row["me"])} for row in fetch(db, sql, [profile_id])]
-
-
-def _stored_keys(db: Database, profile_id: int) -> set[str]:
-    return {row["content_key"] for row in fetch(db, "SELECT content_key FROM messages WHERE profile_id = ?", [profile_id])}
 
 
 def _forgotten_keys(db: Database, profile_id: int) -> set[str]:
@@ -184,4 +215,6 @@ def _message(row: dict[str, Any]) -> Message:
         row["timestamp"],
         row["text"],
         bool(row["excluded"]),
+        row["reply_to"],
+        bool(row["edited"]),
     )

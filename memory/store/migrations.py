@@ -227,3 +227,37 @@ def m007_chats(db: Database) -> None:
         );
         CREATE INDEX reports_of_profile ON reports (profile_id, kind, id);
     """)
+
+
+@MIGRATIONS()
+def m008_imports(db: Database) -> None:
+    """Every import as one thing that can be undone, with its report; what a message answers, and whether it was edited."""
+    db.executescript("""
+        CREATE TABLE imports (
+            id INTEGER PRIMARY KEY,
+            profile_id INTEGER NOT NULL REFERENCES profiles(id) ON DELETE CASCADE,
+            created TEXT NOT NULL,
+            files TEXT NOT NULL,
+            report TEXT NOT NULL
+        );
+        CREATE INDEX imports_of_profile ON imports (profile_id, id);
+        ALTER TABLE messages ADD COLUMN import_id INTEGER REFERENCES imports(id) ON DELETE SET NULL;
+        ALTER TABLE messages ADD COLUMN reply_to TEXT;
+        ALTER TABLE messages ADD COLUMN edited INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX messages_of_import ON messages (import_id);
+    """)
+
+
+@MIGRATIONS()
+def m009_vector_changes(db: Database) -> None:
+    """Counts what was taken from the vectors that may be retrieved, so that an index in memory knows when it is out of date.
+
+    What is added shows by its row number; only what goes (or becomes or stops being retrievable) is counted.
+    """
+    db.executescript("CREATE TABLE vector_changes (removed INTEGER NOT NULL); INSERT INTO vector_changes VALUES (0);")
+    for name, event in (
+        ("embedding_gone", "DELETE ON embeddings"),
+        ("message_retrievable", "UPDATE OF me, excluded ON messages"),
+        ("fact_retrievable", "UPDATE OF status ON facts"),
+    ):
+        db.executescript(f"CREATE TRIGGER count_{name} AFTER {event} BEGIN UPDATE vector_changes SET removed = removed + 1; END;")

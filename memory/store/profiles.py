@@ -60,6 +60,12 @@ def load_profile(db: Database, name: str) -> Profile:
     return _profile(row)
 
 
+def find_profile(db: Database, name: str) -> Profile | None:
+    """The profile of this name, or None."""
+    row = fetch_one(db, "SELECT * FROM profiles WHERE name = ?", [check_profile_name(name)])
+    return _profile(row) if row else None
+
+
 def ensure_profile(db: Database, name: str) -> Profile:
     """The profile of this name, created if it is new."""
     name = check_profile_name(name)

@@ -1,0 +1,204 @@
+"""Telegram Desktop exports: a result.json (one chat, or all of an account) comes in, what people said comes out.
+
+Several chats and several people may have the same name, so both are told apart by their ids. Telegram writes control characters as
+\\x01, which is no JSON: they are mended while the file is read.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from memory.importers.export import (
+    BOTS,
+    CALLS,
+    FORWARDED,
+    MALFORMED,
+    MEDIA,
+    NOTICES,
+    PERSON,
+    WITHOUT_TEXT,
+    Format,
+    Options,
+    ParsedMessage,
+    Report,
+    clean_text,
+)
+from memory.importers.naming import Answered, Names, moment_of, word
+from memory.importers.sources import Bundle, Source, Unreadable
+from memory.importers.telegram_file import mended, owner, shared_titles
+
+PATHS = ("messages", "chats.list.messages", "left_chats.list.messages")
+OWN_CHATS = {"saved_messages": "Saved Messages", "replies": "Replies", "verification_codes": "Verification codes"}
+CALL_ACTIONS = ("phone_call", "conference_call", "group_call", "group_call_scheduled", "invite_to_group_call")
+TELEGRAM_ITSELF = "777000"  # sends login codes and news
+FORWARDS = ("forwarded_from", "forwarded_from_id", "saved_from")  # null where the first author is unknown
+MEDIA_KEYS = ("photo", "file", "media_type", "paid_stars_amount")
+
+_ACCOUNT = re.compile(
+    r'\{\s*"about"\s*:\s*"(?:[^"\\]|\\.)*"\s*,\s*"(?:personal_information|profile_pictures|stories|contacts|frequent_contacts|'
+    r'sessions|web_sessions|other_data|chats|left_chats)"\s*:\s*[\[{]'
+)
+_MESSAGES = re.compile(r'"messages"\s*:\s*\[')
+_OF_TELEGRAM = re.compile(
+    r'"type"\s*:\s*"(?:personal_chat|bot_chat|saved_messages|replies|verification_codes|(?:private|public)_(?:group|supergroup|channel))"'
+    r'|"date_unixtime"\s*:\s*"\d+"|"text_entities"\s*:\s*\['
+)
+
+Record = dict[str, Any]
+
+
+def claim(bundle: Bundle) -> list[Source]:
+    """The JSON files that begin like an account's or a chat's export."""
+    return [source for source in bundle.sources if source.head.startswith("{") and _is_telegram(source.head)]
+
+
+def _is_telegram(head: str) -> bool:
+    return bool(_ACCOUNT.match(head) or (_MESSAGES.search(head) and _OF_TELEGRAM.search(head)))
+
+
+def parse(sources: list[Source], bundle: Bundle, report: Report, options: Options) -> Iterator[ParsedMessage]:
+    """The messages of every chat, chat by chat in the order of the files."""
+    files = [mended(source) for source in sources]
+    shared = shared_titles(files)
+    people = Names()
+    for source in files:
+        _meet_owner(source, people, report)
+        chat, around_it, read = _Chat("", "", ""), None, 0
+        for around, record in source.items(*PATHS):
+            if isinstance(record, Unreadable):
+                report.warn(f"{source.place} is cut off after {read} messages: export it again.")
+                continue
+            report.read += 1
+            read += 1
+            if around[-1] is not around_it:
+                around_it = around[-1]
+                chat = _open_chat(around_it, shared, people)
+            message = _read(record, chat, people, report)
+            if message:
+                yield message
+
+
+@dataclass
+class _Chat:
+    """One chat: its unique name, its kind and its bare id."""
+
+    name: str
+    kind: str
+    id: str
+    answered: Answered = field(default_factory=Answered)
+
+
+def _open_chat(head: Record, shared: set[str], people: Names) -> _Chat:
+    kind, number = word(head.get("type")), str(head.get("id", ""))
+    name = OWN_CHATS.get(kind) or word(head.get("name"))
+    if not name:
+        name = f"Deleted account {number}" if kind.endswith("_chat") else f"Telegram chat {number}".strip()
+    elif name in shared:
+        name = f"{name} ({number})"
+    if kind == "personal_chat":
+        people.of(number, name, number)  # the chat and the other side of it are called the same
+    return _Chat(name, kind, number)
+
+
+def _read(record: Any, chat: _Chat, people: Names, report: Report) -> ParsedMessage | None:
+    if not isinstance(record, dict) or not isinstance(record.get("type"), str):
+        report.drop(MALFORMED, record)
+        return None
+    text = _text(record)
+    if reason := _reason_to_skip(record, text, chat):
+        # What Telegram itself writes are login codes: neither a sample nor a reply may show them.
+        text = "" if reason is NOTICES else text
+        report.drop(reason, record.get("action", "") if reason in (NOTICES, CALLS) else text)
+        message = None
+    else:
+        elsewhere = "reply_to_peer_id" in record
+        message = ParsedMessage(
+            chat.name, _sender(record, chat, people), PERSON, _time(record, report), text,
+            None if elsewhere else chat.answered.get(record.get("reply_to_message_id")), _is_edited(record),
+        )  # fmt: skip
+    # A reply may also answer what is not kept, such as a forwarded message.
+    chat.answered.remember(record.get("id"), text)
+    return message
+
+
+def _reason_to_skip(record: Record, text: str, chat: _Chat) -> str | None:
+    """Why a record is not somebody's words, or None."""
+    kind, author = record["type"], _account(record.get("from_id"))
+    if kind == "service":
+        return CALLS if record.get("action") in CALL_ACTIONS else NOTICES
+    if kind != "message":
+        return WITHOUT_TEXT if kind == "unsupported" else NOTICES
+    if chat.kind == "verification_codes" or author == TELEGRAM_ITSELF:
+        return NOTICES
+    if any(key in record for key in FORWARDS):
+        return FORWARDED
+    # Only bots can put buttons below what they write in a group.
+    if "via_bot" in record or (chat.kind == "bot_chat" and author == chat.id) or ("inline_bot_buttons" in record and author.isdigit()):
+        return BOTS
+    if not text:
+        return MEDIA if any(key in record for key in MEDIA_KEYS) else WITHOUT_TEXT
+    return None
+
+
+def _text(record: Record) -> str:
+    """What was written: the text or caption, else the question of a poll or a list of things to do."""
+    for written in (record.get("text"), record.get("text_entities")):
+        if text := _joined(written):
+            return text
+    poll, tasks = record.get("poll"), record.get("todo_list")
+    if isinstance(poll, dict):
+        return _joined(poll.get("question"))
+    if isinstance(tasks, dict):
+        items = tasks.get("answers")
+        lines = [item.get("text") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        return "\n".join(line for line in map(_joined, [tasks.get("title"), *lines]) if line)
+    return ""
+
+
+def _joined(written: Any) -> str:
+    """A text that is a string or a list of parts; the parts follow each other without anything between them."""
+    parts = written if isinstance(written, list) else [written]
+    texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
+    return clean_text("".join(text for text in texts if isinstance(text, str)))
+
+
+def _sender(record: Record, chat: _Chat, people: Names) -> str:
+    account, name = _account(record.get("from_id")), word(record.get("from"))
+    if chat.kind.endswith("_channel"):
+        signed = word(record.get("author"))  # who of those that run the channel wrote it
+        if signed or not account:
+            return signed or name or chat.name
+    if not account:
+        return name or "Deleted account"
+    return people.of(account, name or f"Deleted account {account}", account)
+
+
+def _account(value: Any) -> str:
+    """The id of who wrote: bare for people (also in the numbers of exports before 2021), with its kind for channels and groups."""
+    return str(value).removeprefix("user") if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+
+
+def _time(record: Record, report: Report) -> datetime | None:
+    moment = moment_of(record.get("date_unixtime")) or moment_of(record.get("date"))
+    if moment and moment.tzinfo is None:
+        report.note("Times are the computer's local time: the export names no time zone.")
+    return moment
+
+
+def _is_edited(record: Record) -> bool:
+    """Early exports write the year 1970 for messages that nobody edited."""
+    moment = moment_of(record.get("edited_unixtime")) or moment_of(record.get("edited"))
+    return moment is not None and moment.year > 1970
+
+
+def _meet_owner(source: Source, people: Names, report: Report) -> None:
+    """The person whose account it is has their name for themselves, whoever else is called so."""
+    info = owner(source)
+    name = " ".join(part for part in (word(info.get("first_name")), word(info.get("last_name"))) if part)
+    if name and (account := _account(info.get("user_id"))):
+        report.note(f"The export is of the account of {people.of(account, name, account)}.")
+
+
+FORMAT = Format("telegram", "Telegram (result.json)", claim, parse)

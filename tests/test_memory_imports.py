@@ -1,0 +1,157 @@
+"""An import as a whole: the report before anything is stored, redaction, other people's names, and taking it back as one."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from memory.errors import BadExport, UnknownImport
+from memory.importing import ImportOptions, import_files, preview_files
+from memory.store import (
+    NewFact,
+    add_facts,
+    count_rows,
+    list_facts,
+    list_imports,
+    list_messages,
+    list_profiles,
+    load_profile,
+    open_store,
+    undo_import,
+)
+
+
+@pytest.fixture
+def db(home: Path) -> Database:
+    return open_store()
+
+
+def chat(path: Path, *rows: tuple[str, str, str], name: str = "Walk") -> Path:
+    """JSON lines of (sender, time, text)."""
+    lines = [json.dumps({"conversation": name, "sender": who, "timestamp": when, "text": text}) for who, when, text in rows]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+ROWS = (
+    ("Ana Ruiz", "2024-01-01T10:00:00Z", "My cat is called Pepper, mail me at ana@example.org"),
+    ("Ben Ode", "2024-01-01T10:01:00Z", "Ana, call me on +44 20 7946 0958"),
+    ("Ana Ruiz", "2024-06-01T10:00:00Z", "Ben Ode and Benedict, see you. Ben!"),
+    ("Cleo", "2024-06-01T10:01:00Z", ""),
+)
+
+
+def test_a_preview_says_all_and_stores_nothing(db: Database, tmp_path: Path) -> None:
+    report = preview_files(db, "new", [chat(tmp_path / "a.jsonl", *ROWS)])
+    assert list_profiles(db) == []
+    assert (report["kept"], report["read"], report["conversations"], report["stored"]) == (3, 4, 1, False)
+    assert {reason: row["count"] for reason, row in report["dropped"].items()} == {"messages without text": 1}
+    assert report["period"] == {"from": "2024-01-01T10:00:00", "to": "2024-06-01T10:00:00", "undated": 0}
+    assert report["gaps"] == [{"conversation": "Walk", "from": "2024-01-01", "to": "2024-06-01", "days": 151}]
+    assert [(row["sender"], row["messages"], row["me"]) for row in report["senders"]] == [("Ana Ruiz", 2, True), ("Ben Ode", 1, False)]
+    assert {kind: row["count"] for kind, row in report["redactions"].items()} == {"email": 1, "phone": 1}
+    assert report["examples"][0]["text"] == "My cat is called Pepper, mail me at [e-mail]" and not report["me_sure"]
+
+
+def test_secrets_are_not_stored_unless_wanted(db: Database, tmp_path: Path) -> None:
+    path = chat(tmp_path / "a.jsonl", *ROWS)
+    import_files(db, "ana", [path], "Ana Ruiz")
+    assert [m.text for m in list_messages(db, 1)][:2] == ["My cat is called Pepper, mail me at [e-mail]", "Ana, call me on [phone]"]
+    import_files(db, "kept", [path], "Ana Ruiz", ImportOptions(keep=frozenset({"email"})))
+    import_files(db, "all", [path], "Ana Ruiz", ImportOptions(redact=False))
+    assert list_messages(db, 2)[0].text.endswith("ana@example.org") and list_messages(db, 2)[1].text.endswith("[phone]")
+    assert list_messages(db, 3)[1].text.endswith("0958")
+
+
+def test_names_of_others_are_masked_alike_everywhere_and_the_persons_own_is_not(db: Database, tmp_path: Path) -> None:
+    import_files(db, "ana", [chat(tmp_path / "a.jsonl", *ROWS, name="Ben Ode")], "Ana Ruiz", ImportOptions(mask_names=True))
+    messages = list_messages(db, 1)
+    assert {m.sender for m in messages} == {"Ana Ruiz", "Person 1"} and {m.conversation for m in messages} == {"Person 1"}
+    assert messages[2].text == "Person 1 and Benedict, see you. Person 1!"
+
+
+def test_an_import_is_undone_as_one_and_can_be_done_again(db: Database, tmp_path: Path) -> None:
+    first = chat(tmp_path / "a.jsonl", *ROWS[:1])
+    both = chat(tmp_path / "b.jsonl", *ROWS)
+    import_files(db, "ana", [first], "Ana Ruiz")
+    done = import_files(db, "ana", [both], "Ana Ruiz")
+    assert (done["imported"], done["duplicates"]) == (2, 1)
+    profile = load_profile(db, "ana").id
+    seen = list_messages(db, profile)
+    add_facts(db, profile, [NewFact("Your cat is called Pepper.", seen[0].id), NewFact("You will see Ben.", seen[2].id)])
+    assert [(row.id, row.messages, row.files) for row in list_imports(db, profile)] == [(2, 2, ["b.jsonl"]), (1, 1, ["a.jsonl"])]
+    assert undo_import(db, profile, done["import_id"])["messages"] == 2
+    assert [m.id for m in list_messages(db, profile)] == [seen[0].id]
+    assert [fact.text for fact in list_facts(db, profile)] == ["Your cat is called Pepper."]
+    assert import_files(db, "ana", [both], "Ana Ruiz")["imported"] == 2
+    with pytest.raises(UnknownImport, match="number 99"):
+        undo_import(db, profile, 99)
+
+
+def test_the_stored_report_holds_no_text_of_what_was_left_out(db: Database, tmp_path: Path) -> None:
+    import_files(db, "ana", [chat(tmp_path / "a.jsonl", *ROWS, ("Ana Ruiz", "not a time at all", "secret words"))], "Ana Ruiz")
+    stored = json.dumps(list_imports(db, 1)[0].report)
+    assert "secret words" not in stored and "not a time" not in stored
+
+
+def test_equal_messages_of_one_second_are_all_kept_however_often_they_are_imported(db: Database, tmp_path: Path) -> None:
+    row = ("Ana", "2024-01-01T10:00:00Z", "ha")
+    path = chat(tmp_path / "a.jsonl", row, row, ("Ben", "2024-01-01T10:00:00Z", "ha"), row)
+    assert import_files(db, "ana", [path], "Ana")["imported"] == 4
+    again = import_files(db, "ana", [path], "Ana")
+    assert (again["imported"], again["duplicates"], again["import_id"]) == (0, 4, None) and len(list_imports(db, 1)) == 1
+
+
+def test_a_folder_and_a_zip_are_read_as_they_come_and_links_are_not_followed(db: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
+    (folder / "deep").mkdir(parents=True)
+    secret = chat(tmp_path / "secret.jsonl", ("Ana", "2024-01-01T10:00:00Z", "outside"))
+    chat(folder / "deep" / "a.jsonl", ROWS[0])
+    (folder / "link.jsonl").symlink_to(secret)
+    with zipfile.ZipFile(folder / "b.zip", "w") as archive:
+        archive.writestr("inner/b.jsonl", chat(tmp_path / "b.jsonl", ROWS[1]).read_text())
+        archive.writestr("../escape.jsonl", secret.read_text())
+    done = import_files(db, "ana", [folder], "Ana Ruiz")
+    assert done["imported"] == 2 and not [m for m in list_messages(db, 1) if m.text == "outside"]
+
+
+def test_a_zip_in_a_zip_and_an_empty_folder_are_refused_with_a_sentence(db: Database, tmp_path: Path) -> None:
+    inner = tmp_path / "inner.zip"
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("a.jsonl", "{}")
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as archive:
+        archive.write(inner, "inner.zip")
+    with pytest.raises(BadExport, match="inside a ZIP"):
+        import_files(db, "ana", [tmp_path / "outer.zip"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadExport, match="holds no chat export"):
+        import_files(db, "ana", [tmp_path / "empty"])
+    assert list_profiles(db) == []
+
+
+def test_one_bad_file_stores_nothing_of_the_others(db: Database, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"what": "is this"}')
+    with pytest.raises(BadExport):
+        import_files(db, "ana", [chat(tmp_path / "a.jsonl", *ROWS), bad], "Ana Ruiz")
+    assert list_profiles(db) == []
+
+
+def test_the_commands_preview_import_list_and_undo(home: Path, tmp_path: Path) -> None:
+    def run(*arguments: str) -> dict:
+        done = subprocess.run([sys.executable, "-m", "memory", *arguments, "--json"], capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    path = str(chat(tmp_path / "a.jsonl", *ROWS))
+    preview = run("import", path, "--preview")
+    assert preview["kept"] == 3 and run("profiles") == []
+    done = run("import", path, "--profile", "ana", "--me", "ben ode")
+    assert done["me"] == "Ben Ode" and done["imported"] == 3
+    assert [row["id"] for row in run("imports", "--profile", "ana")] == [done["import_id"]]
+    assert run("undo-import", "--profile", "ana")["undone"]["messages"] == 3
+    with open_store() as db:
+        assert count_rows(db, 1)["messages"] == 0
