@@ -156,7 +156,7 @@ def index_row(
 def by_signs(codes: np.ndarray, vectors: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """As memory/vector_index.py, with the vectors in memory."""
     distances = np.bitwise_count(codes ^ sign_codes(asked[None])[0]).sum(axis=1)
-    chosen = np.argpartition(distances, min(800, len(distances) - 1))[:800]
+    chosen = np.argpartition(distances, min(2000, len(distances) - 1))[:2000]
     return chosen[np.argsort(-(vectors[chosen] @ asked))[:K]]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from sqlite_utils import Database
 
 from memory.embedder import Embedder, NoEmbedder, load_embedder
-from memory.store import embeddings, fetch_facts, fetch_messages, match_words, rare_words
+from memory.store import embeddings, fetch_facts, fetch_messages, match_words
 from memory.vector_index import nearest
 
 log = logging.getLogger("keepsake")
@@ -39,6 +39,9 @@ _STOP_WORDS = """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 Key = tuple[str, int]
+_complete: dict[
+    tuple[str, int, str, str], tuple[int, int]
+] = {}  # what was known of the store when no vector was missing: removals, last number
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,6 @@ def _rank_by_words(db: Database, profile_id: int, kind: str, query: str) -> list
     words = words_of(query)
     if not words:
         return []
-    words = rare_words(db, kind, words) or words
     # Each word is quoted, so that nothing in it is taken for FTS5's own syntax.
     fts = " OR ".join(f'"{word}"' for word in words)
     return [(kind, number) for number in match_words(db, profile_id, kind, fts, CANDIDATES)]
@@ -122,13 +124,18 @@ def _rank_by_meaning(db: Database, profile_id: int, kinds: Sequence[str], query:
 
 
 def _embed_kind(db: Database, profile_id: int, kind: str, model: Embedder, progress: Callable[[int, int], None] | None) -> int:
-    todo = embeddings.missing(db, profile_id, kind, model.name + RECIPE)
+    # Looking for the missing ones reads every row: what was complete once need only be looked at beyond its end, unless something went.
+    key = (embeddings.place_of(db), profile_id, kind, model.name)
+    removed, last = embeddings.removals(db), embeddings.last_number(db, kind)
+    known_removed, known_last = _complete.get(key, (-1, 0))
+    todo = embeddings.missing(db, profile_id, kind, model.name + RECIPE, known_last if known_removed == removed else 0)
     # Saved batch by batch, so that a search which is stopped has not worked for nothing.
     for start in range(0, len(todo), SAVE_EVERY):
         batch = todo[start : start + SAVE_EVERY]
         embeddings.save(db, kind, [row.id for row in batch], _vectors(model, batch), model.name + RECIPE)
         if progress:
             progress(start + len(batch), len(todo))
+    _complete[key] = (removed, last)
     return len(todo)
 
 

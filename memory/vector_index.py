@@ -2,8 +2,8 @@
 
 Nothing is kept on disk beside SQLite, so there is nothing that a kill could put out of step: an index is built from the store when a process
 first searches, and brought up to date from the store's own counters. Small histories are searched exactly. From `EXACT_UP_TO` vectors on, the
-signs of their components (48 bytes a vector) choose candidates by Hamming distance, whose true cosines then decide; see docs/retrieval.md for
-what was measured against other indexes.
+signs of their components (48 bytes a vector) choose candidates by Hamming distance, whose cosines at 8 bits a component then decide; see
+docs/retrieval.md for what was measured against other indexes.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from memory.store import embeddings
 
 EXACT_UP_TO = 20_000
-CANDIDATES = 800  # per search, whose vectors are read from the store and compared exactly
+CANDIDATES = 2000  # per search, whose cosines are compared
 BLOCK = 32_768  # codes compared at once: they and what is made of them stay in the processor's cache
 
 
@@ -24,16 +24,23 @@ class VectorIndex:
     """The retrievable vectors of one profile, kind and model, as of `last_row` and `removed`."""
 
     ids: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    codes: np.ndarray | None = None  # n x words, uint64
+    codes: np.ndarray | None = None  # words x n, uint64: one word of all vectors lies together, so that a scan is a few long passes
     matrix: np.ndarray | None = None  # n x d, float32; None once there are too many
+    bytes: np.ndarray | None = None  # n x d, int8: each vector scaled to its own largest component
+    scales: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     last_row: int = 0
     removed: int = -1
 
     def add(self, ids: np.ndarray, vectors: np.ndarray) -> None:
         """Append vectors (n x d)."""
         self.ids = np.concatenate([self.ids, ids])
-        codes = sign_codes(vectors)
-        self.codes = codes if self.codes is None else np.concatenate([self.codes, codes])
+        codes = np.ascontiguousarray(sign_codes(vectors).T)
+        self.codes = codes if self.codes is None else np.concatenate([self.codes, codes], axis=1)
+        wide = vectors.astype(np.float32)
+        scales = np.maximum(np.abs(wide).max(axis=1), 1e-9) / 127
+        small = np.rint(wide / scales[:, None]).astype(np.int8)
+        self.bytes = small if self.bytes is None else np.concatenate([self.bytes, small])
+        self.scales = np.concatenate([self.scales, scales])
         if len(self.ids) > EXACT_UP_TO:
             self.matrix = None
         elif self.matrix is None:
@@ -41,19 +48,21 @@ class VectorIndex:
         else:
             self.matrix = np.concatenate([self.matrix, vectors.astype(np.float32)])
 
-    def candidates(self, asked: np.ndarray, count: int) -> list[int]:
-        """The ids whose codes differ least from the question's; `asked` is a vector of d components."""
-        assert self.codes is not None
+    def nearest(self, asked: np.ndarray, count: int) -> list[int]:
+        """The ids of the greatest cosines among those whose signs differ least from the question's (d components)."""
+        assert self.codes is not None and self.bytes is not None
         question = sign_codes(asked[None])[0]
-        distances = np.empty(len(self.codes), np.uint16)
-        for start in range(0, len(self.codes), BLOCK):
-            block = self.codes[start : start + BLOCK]
-            distances[start : start + BLOCK] = np.bitwise_count(block ^ question).sum(axis=1, dtype=np.uint16)
-        if count >= len(distances):
-            return [int(number) for number in self.ids]
-        # Distances are small integers: the count-th smallest is found by counting them, faster than by sorting.
-        limit = int(np.searchsorted(np.cumsum(np.bincount(distances)), count))
-        return [int(number) for number in self.ids[distances <= limit][: 2 * count]]
+        distances = np.empty(self.codes.shape[1], np.uint16)
+        for start in range(0, len(distances), BLOCK):
+            part = np.zeros(min(BLOCK, len(distances) - start), np.uint16)
+            for word, asked_word in zip(self.codes, question, strict=True):
+                part += np.bitwise_count(word[start : start + BLOCK] ^ asked_word)
+            distances[start : start + BLOCK] = part
+        # Distances are small integers: the last one wanted is found by counting them, faster than by sorting.
+        limit = int(np.searchsorted(np.cumsum(np.bincount(distances)), max(CANDIDATES, count)))
+        chosen = np.flatnonzero(distances <= limit)
+        cosines = (self.bytes[chosen].astype(np.float32) @ asked) * self.scales[chosen]
+        return [int(number) for number in self.ids[chosen[np.argsort(-cosines, kind="stable")[:count]]]]
 
 
 def sign_codes(vectors: np.ndarray) -> np.ndarray:
@@ -75,10 +84,7 @@ def nearest(db: Database, profile_id: int, kind: str, model: str, asked: np.ndar
         if index.matrix is not None:
             best = np.argsort(-(index.matrix @ asked), kind="stable")[:count]
             return [int(number) for number in index.ids[best]]
-        chosen = index.candidates(asked, max(CANDIDATES, count))
-    ids, vectors = embeddings.fetch_vectors(db, kind, chosen, model)
-    best = np.argsort(-(vectors @ asked), kind="stable")[:count]
-    return [ids[place] for place in best.tolist()]
+        return index.nearest(asked, count)
 
 
 def _current(db: Database, profile_id: int, kind: str, model: str) -> VectorIndex:
@@ -88,7 +94,9 @@ def _current(db: Database, profile_id: int, kind: str, model: str) -> VectorInde
     index = _kept.get(key)
     if index is None or index.removed != removed:
         index = _kept[key] = VectorIndex(removed=removed)
-    for row, ids, vectors in embeddings.read_vectors(db, profile_id, kind, model, index.last_row):
-        index.add(ids, vectors)
-        index.last_row = row
+    newest = embeddings.last_row(db)
+    if index.last_row < newest:
+        for _, ids, vectors in embeddings.read_vectors(db, profile_id, kind, model, index.last_row):
+            index.add(ids, vectors)
+        index.last_row = newest
     return index

@@ -672,3 +672,9 @@ def test_a_damaged_export_gives_messages_or_a_sentence(fixture: str, seed: int) 
         except BadExport:
             return
     assert all(message.sender and message.text for message in messages)
+
+
+def test_an_attached_file_of_the_year_0_does_not_stop_the_import(tmp_path: Path) -> None:
+    path = tmp_path / "WhatsApp Chat with Ben.txt"
+    path.write_text("01/02/2024, 10:00 - Ben: IMG-00000102-WA0001.jpg (file attached)\n01/02/2024, 10:01 - Ben: hi\n")
+    assert [message.text for message in read(path)[0]] == ["hi"]

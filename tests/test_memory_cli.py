@@ -45,7 +45,7 @@ def test_import_reports_numbers_and_senders(capsys: pytest.CaptureFixture[str]) 
     result = import_android(capsys)
     assert (result["imported"], result["duplicates"], result["skipped"]) == (6, 0, 7)
     assert result["senders"] == [
-        {"sender": "Ana", "messages": 5, "me": True}, {"sender": "Ben", "messages": 1, "me": False},
+        {"sender": "Ana", "messages": 5, "me": True, "conversations": 1}, {"sender": "Ben", "messages": 1, "me": False, "conversations": 1},
     ]  # fmt: skip
     assert import_android(capsys)["duplicates"] == 6
 

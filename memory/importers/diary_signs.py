@@ -40,7 +40,7 @@ _LOG_LINE = re.compile(
 )
 _PROGRAM_LINE = re.compile(
     r"[;{}]\s*$|^\s*(?:import \w|from \S+ import|def \w+\(|class \w+[(:]|function\b|const \w+ =|let \w+ =|var \w+ =|#include|public |private |"
-    r"return\b.*[;)]$|if \(|for \(|SELECT |INSERT |sudo |\$ \w|</?[a-z!])|^[\w.\[\]-]+\s*[=~<>]=\s*\S|^\w[\w.-]*\s*=\s*\S"
+    r"return\b.*[;)]$|if \(|for \(|SELECT\b|INSERT\b|sudo |\$ \w|</?[a-z!])|^[\w.\[\]-]+\s*[=~<>]=\s*\S|^\w[\w.-]*\s*=\s*\S"
 )
 _SPEAKER = re.compile(r"^\W{0,4}([^\W\d_][\w .'-]{0,30}?):\s")
 _I = frozenset(

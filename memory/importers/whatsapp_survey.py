@@ -138,7 +138,7 @@ def survey_headers(source: Source, reader: HeaderReader, asked: str | None) -> S
         if ("-WA" in rest or "-20" in rest) and (dated := _FILE_DATE.search(rest)):
             with_media = True
             year, month, number = (int(part) for part in dated.groups() if part)
-            if 0 < month < 13 and 0 < number < 29:
+            if year and 0 < month < 13 and 0 < number < 29:
                 shape.evidence.attached(day, datetime(year, month, number).date())
     for each in shapes.values():
         each.close()

@@ -78,7 +78,7 @@ from memory.store.runs import (
     save_trial,
     start_run,
 )
-from memory.store.words import match_words, rare_words
+from memory.store.words import match_words
 
 __all__ = [
     "ABOUT_ME", "Adapter", "Fact", "Import", "ImportResult", "Message", "NewFact", "Profile", "Run", "Trial", "Turn", "Vote", "active_run",
@@ -87,7 +87,7 @@ __all__ = [
     "find_fact", "find_profile", "finish_run", "flag_messages", "forget_all", "forget_fact", "forget_message", "is_me", "latest_report",
     "latest_run", "list_adapters", "list_examples", "list_facts", "list_imports", "list_messages", "list_profiles", "list_senders",
     "list_trials", "list_turns", "list_votes", "load_adapter", "load_profile", "load_run", "mark_studied", "match_words", "open_store",
-    "rare_words", "remove_facts", "request_cancel", "save_adapter", "save_examples", "save_form", "save_import_report", "save_me", "save_messages", "save_report",
+    "remove_facts", "request_cancel", "save_adapter", "save_examples", "save_form", "save_import_report", "save_me", "save_messages", "save_report",
     "save_trial", "save_turn", "save_vote", "set_me", "start_import", "start_run", "studied_messages", "supersede", "transaction",
     "undo_import", "use_adapter",
 ]  # fmt: skip

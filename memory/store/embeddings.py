@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from sqlite_utils import Database
 
-from memory.store.database import fetch, to_json, transaction
+from memory.store.database import fetch, transaction
 
 # Kept at half precision: a cosine of normalised vectors moves by less than 0.001, and the store by half.
 STORED = np.float16
@@ -29,14 +29,19 @@ class Unembedded:
     before: str
 
 
-def missing(db: Database, profile_id: int, kind: str, model: str) -> list[Unembedded]:
-    """Every retrievable message or fact that has no vector of this model yet."""
+def missing(db: Database, profile_id: int, kind: str, model: str, after: int = 0) -> list[Unembedded]:
+    """Every retrievable message or fact with a number above `after` that has no vector of this model yet."""
     table, rule = _RETRIEVABLE[kind]
     before = _BEFORE if kind == "message" else "''"
     sql = f"""SELECT o.id, o.text, {before} AS before FROM {table} AS o LEFT JOIN embeddings AS e
               ON e.kind = ? AND e.owner_id = o.id AND e.model = ?
-              WHERE o.profile_id = ? AND {rule} AND e.owner_id IS NULL ORDER BY o.id"""
-    return [Unembedded(row["id"], row["text"], row["before"] or "") for row in fetch(db, sql, [kind, model, profile_id])]
+              WHERE o.profile_id = ? AND o.id > ? AND {rule} AND e.owner_id IS NULL ORDER BY o.id"""
+    return [Unembedded(row["id"], row["text"], row["before"] or "") for row in fetch(db, sql, [kind, model, profile_id, after])]
+
+
+def last_number(db: Database, kind: str) -> int:
+    """The highest number of a message or fact."""
+    return int(fetch(db, f"SELECT coalesce(max(id), 0) AS n FROM {_RETRIEVABLE[kind][0]}")[0]["n"])
 
 
 def save(db: Database, kind: str, ids: list[int], vectors: np.ndarray, model: str) -> None:
@@ -58,7 +63,7 @@ def removals(db: Database) -> int:
 def read_vectors(db: Database, profile_id: int, kind: str, model: str, after: int = 0) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """All that may be retrieved and whose row number is above `after`, in blocks: (last row number, ids, float16 matrix n x d)."""
     table, rule = _RETRIEVABLE[kind]
-    sql = f"""SELECT e.rowid AS row, o.id, e.vector FROM embeddings AS e JOIN {table} AS o ON o.id = e.owner_id
+    sql = f"""SELECT e.rowid AS row, o.id, e.vector FROM embeddings AS e NOT INDEXED CROSS JOIN {table} AS o ON o.id = e.owner_id
               WHERE e.kind = ? AND e.model = ? AND e.rowid > ? AND o.profile_id = ? AND {rule} ORDER BY e.rowid LIMIT ?"""
     while rows := fetch(db, sql, [kind, model, after, profile_id, BLOCK]):
         after = rows[-1]["row"]
@@ -66,12 +71,9 @@ def read_vectors(db: Database, profile_id: int, kind: str, model: str, after: in
         yield after, np.array([row["id"] for row in rows], dtype=np.int64), joined.reshape(len(rows), -1)
 
 
-def fetch_vectors(db: Database, kind: str, ids: list[int], model: str) -> tuple[list[int], np.ndarray]:
-    """The vectors of these owners (float32, n x d) with their ids; those that are gone are left out."""
-    sql = "SELECT owner_id, vector FROM embeddings WHERE kind = ? AND model = ? AND owner_id IN (SELECT value FROM json_each(?))"
-    rows = fetch(db, sql, [kind, model, to_json(ids)])
-    joined = np.frombuffer(b"".join(row["vector"] for row in rows), dtype=STORED).astype(np.float32)
-    return [row["owner_id"] for row in rows], joined.reshape(len(rows), -1)
+def last_row(db: Database) -> int:
+    """The row number of the newest vector of any kind."""
+    return int(fetch(db, "SELECT coalesce(max(rowid), 0) AS n FROM embeddings")[0]["n"])
 
 
 def place_of(db: Database) -> str:
