@@ -162,7 +162,9 @@ def render_report(report: dict[str, Any]) -> str:
     if report["redactions"]:
         rows = [(row["what"], row["count"], " | ".join(row["samples"])) for row in report["redactions"].values()]
         lines.append(render_table(say.REDACTED_HEAD, rows, None, (1,)))
-    lines += [render_note(note) for note in (*([report["date_order"]] if report["date_order"] else []), *report["notes"])]
+    lines += [
+        render_note(note) for note in (*([say.DATES.format(order=report["date_order"])] if report["date_order"] else []), *report["notes"])
+    ]
     first = [((row["timestamp"] or say.UNDATED).replace("T", " "), row["sender"], row["text"]) for row in report["examples"]]
     return "".join([*lines, f'<h4 class="muted">{say.BEGINNING}</h4>', render_table(say.EXAMPLES_HEAD, first)])
 
@@ -227,8 +229,8 @@ def build_import_tab(shared: Shared, _: gr.Tab) -> Panel:
             redact = gr.Checkbox(label=say.REDACT, info=say.REDACT_INFO, value=True, elem_id="redact")
             mask = gr.Checkbox(label=say.MASK, value=False, elem_id="mask")
             with gr.Row():
-                button = gr.Button(say.IMPORT, variant="primary", interactive=False, elem_id="import")
-                back = gr.Button(say.UNDO, visible=False, elem_id="undo-import")
+                button = gr.Button(say.IMPORT, variant="primary", interactive=False, min_width=260, elem_id="import")
+                back = gr.Button(say.UNDO, visible=False, min_width=200, elem_id="undo-import")
             result = gr.HTML(js_on_load=None, elem_id="import-result")
             number = gr.State(None)
             pending = gr.State([])

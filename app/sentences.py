@@ -48,6 +48,7 @@ REDACTED_HEAD = ("Replaced by a placeholder", "Times", "For instance")
 GAP = "Nothing was said in {conversation} for {days} days ({from} to {to}): if you remember otherwise, the export may lack a part."
 EXAMPLES_HEAD = ("When", "Who", "Said")
 BEGINNING = "It begins"
+DATES = "Dates were read as {order}."
 DATE_ORDER = "Which way round are the dates?"
 DATE_ORDER_INFO = "The file does not settle it. Look at the dates of the first messages below."
 DATE_ORDERS = [("3/5 is 3 May", "day-month-year"), ("3/5 is March 5", "month-day-year")]
