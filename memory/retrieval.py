@@ -102,9 +102,7 @@ def _rank_by_words(db: Database, profile_id: int, kind: str, query: str) -> list
     words = words_of(query)
     if not words:
         return []
-    # Each word is quoted, so that nothing in it is taken for FTS5's own syntax.
-    fts = " OR ".join(f'"{word}"' for word in words)
-    return [(kind, number) for number in match_words(db, profile_id, kind, fts, CANDIDATES)]
+    return [(kind, number) for number in match_words(db, profile_id, kind, words, CANDIDATES)]
 
 
 def _rank_by_meaning(db: Database, profile_id: int, kinds: Sequence[str], query: str) -> list[list[Key]]:

@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from memory.store import embeddings
 
 EXACT_UP_TO = 20_000
-CANDIDATES = 2000  # per search, whose cosines are compared
+CANDIDATES = 2000  # per search, whose cosines are compared; of many vectors one in a hundred
 BLOCK = 32_768  # codes compared at once: they and what is made of them stay in the processor's cache
 
 
@@ -59,7 +59,7 @@ class VectorIndex:
                 part += np.bitwise_count(word[start : start + BLOCK] ^ asked_word)
             distances[start : start + BLOCK] = part
         # Distances are small integers: the last one wanted is found by counting them, faster than by sorting.
-        limit = int(np.searchsorted(np.cumsum(np.bincount(distances)), max(CANDIDATES, count)))
+        limit = int(np.searchsorted(np.cumsum(np.bincount(distances)), max(CANDIDATES, count, len(distances) // 100)))
         chosen = np.flatnonzero(distances <= limit)
         cosines = (self.bytes[chosen].astype(np.float32) @ asked) * self.scales[chosen]
         return [int(number) for number in self.ids[chosen[np.argsort(-cosines, kind="stable")[:count]]]]
