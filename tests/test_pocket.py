@@ -109,13 +109,14 @@ def test_the_tokenizer_loses_nothing(tokenizer):
 
 
 def test_a_packed_document_sees_no_other(tokenizer):
-    batch = Packer(tokenizer, Corpus(data=NO_DATA), tokens=512, seed=0, lengths=SHORT).batch(0)
-    mask = attention_mask(torch.from_numpy(batch.documents), torch.from_numpy(batch.branches))[0, 0].numpy()
-    documents = batch.documents[0]
+    batch = Packer(tokenizer, Corpus(data=NO_DATA), tokens=2048, seed=0, lengths=SHORT).batch(0)
+    row = int(batch.documents.max(axis=1).argmax())
+    mask = attention_mask(torch.from_numpy(batch.documents), torch.from_numpy(batch.branches))[row, 0].numpy()
+    documents = batch.documents[row]
     assert documents.max() > 0
     for query, key in zip(*np.nonzero(mask)):
         assert key <= query and documents[query] == documents[key]
-        assert batch.branches[0, key] in (0, batch.branches[0, query])
+        assert batch.branches[row, key] in (0, batch.branches[row, query])
     chosen, targets, weights = select_positions(batch, np.random.default_rng(0))
     scored = chosen[weights > 0]
     assert (batch.documents.ravel()[scored] == batch.documents.ravel()[scored + 1]).all()  # no token predicts the next document's
