@@ -49,7 +49,7 @@ def command(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
 
 def test_a_chat_becomes_an_adapter_that_knows_it(ana, pocket):
     profile = load_profile(ana, "ana")
-    result = inject(ana, profile, trials=1, minutes=2, loaded=pocket)
+    result = inject(ana, profile, trials=1, minutes=10, loaded=pocket)
     assert {"adapter", "base", "trials", "best", "seconds"} <= set(result)
     assert {"lora_count", "layers", "rank", "learning_rate"} <= set(result["best"])
     run = latest_run(ana, profile.id)
