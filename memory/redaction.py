@@ -21,10 +21,6 @@ KINDS: dict[str, str] = {
     "address": "street addresses",
     "ip": "network addresses",
 }
-NOT_CAUGHT = (
-    "Not caught: names, places and hints in plain words, numbers that are spelt out or broken over messages, passwords that nothing announces, "
-    "local telephone numbers without a prefix, and addresses written in other ways than number and street."
-)
 PLACEHOLDERS = {kind: f"[{'e-mail' if kind == 'email' else 'id number' if kind == 'id' else kind}]" for kind in KINDS}
 _Find = Callable[[str], Iterator[tuple[int, int]]]
 _GONE = "\N{OBJECT REPLACEMENT CHARACTER}"
