@@ -15,22 +15,33 @@ from sqlite_utils import Database
 from memory import listing
 from memory.demo import import_demo
 from memory.edge import Command, run_command
-from memory.errors import BadForm
+from memory.errors import BadForm, UnknownFact
 from memory.importing import ImportOptions, import_files, preview_files
 from memory.profile_facts import save_profile_form, tidy_field
 from memory.redaction import KINDS
 from memory.retrieval import search
 from memory.store import (
+    add_memory,
     count_rows,
+    delete_profile,
+    duplicate_profile,
+    edit_memory,
     ensure_profile,
+    export_profile,
     forget_all,
     forget_fact,
     forget_message,
+    import_profile,
     list_facts,
     list_imports,
+    list_memories,
     list_messages,
     list_profiles,
     load_profile,
+    pin_memories,
+    rename_profile,
+    skip_memories,
+    transaction,
     undo_import,
 )
 
@@ -57,7 +68,42 @@ def run_messages(db: Database, args: argparse.Namespace) -> list[dict[str, Any]]
 
 
 def run_facts(db: Database, args: argparse.Namespace) -> list[dict[str, Any]]:
-    return [asdict(fact) for fact in list_facts(db, load_profile(db, args.profile).id, active_only=False)]
+    profile = load_profile(db, args.profile)
+    with transaction(db):  # all changes of one command, or none
+        for text in args.add:
+            add_memory(db, profile.id, text)
+        for number, text in args.edit:
+            edit_memory(db, profile.id, _number(number), text)
+        pin_memories(db, profile.id, args.pin)
+        pin_memories(db, profile.id, args.unpin, False)
+        skip_memories(db, profile.id, args.skip)
+        skip_memories(db, profile.id, args.learn, False)
+    memories, _ = list_memories(db, profile.id)
+    states = {memory.id: memory.state for memory in memories}
+    return [{**asdict(fact), "state": states.get(fact.id)} for fact in list_facts(db, profile.id, active_only=False)]
+
+
+def run_export(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    rows = export_profile(db, load_profile(db, args.profile).id, args.file)
+    return {"profile": args.profile, "file": str(args.file), "bytes": args.file.expanduser().stat().st_size, "rows": rows}
+
+
+def run_import_profile(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    profile, rows = import_profile(db, args.file.expanduser(), args.profile)
+    return {"profile": profile.name, "file": str(args.file), "rows": rows}
+
+
+def run_rename(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    return asdict(rename_profile(db, load_profile(db, args.profile).id, args.name))
+
+
+def run_duplicate(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    profile = duplicate_profile(db, load_profile(db, args.profile).id, args.name)
+    return {**asdict(profile), **count_rows(db, profile.id)}
+
+
+def run_delete(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    return {"profile": args.profile, "forgotten": delete_profile(db, load_profile(db, args.profile).id)}
 
 
 def run_search(db: Database, args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -122,7 +168,16 @@ def build_parser() -> argparse.ArgumentParser:
     command = add("undo-import", run_undo, listing.show_undone, "delete what one import brought (default: the newest)")
     command.add_argument("--id", type=int, metavar="ID")
     add("messages", run_messages, listing.show_messages, "list a profile's messages in time order")
-    add("facts", run_facts, listing.show_facts, "list a profile's facts")
+    command = add("facts", run_facts, listing.show_facts, "list a profile's facts, after changing them if asked to")
+    command.add_argument(
+        "--add", action="append", default=[], metavar="TEXT", help='a fact about the person: "Your cat is called Biscuit."'
+    )
+    command.add_argument("--edit", action="append", default=[], nargs=2, metavar=("ID", "TEXT"), help="correct a fact's text")
+    for name, text in (
+        ("pin", "a newer fact will not replace these"), ("unpin", "take the pin off"), ("skip", "do not learn or retrieve these"),
+        ("learn", "learn and retrieve these again"),
+    ):  # fmt: skip
+        command.add_argument(f"--{name}", type=int, nargs="+", default=[], metavar="ID", help=text)
     command = add("search", run_search, listing.show_hits, "find the person's facts and messages for a question")
     command.add_argument("query", nargs="+", metavar="QUERY")
     command.add_argument("--k", type=_count, default=8, metavar="N", help="how many hits (default: 8)")
@@ -136,6 +191,18 @@ def build_parser() -> argparse.ArgumentParser:
     command = add("profile", run_profile, listing.show_profile, "show or change what a person typed about themselves")
     command.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="an empty value removes it")
     command.add_argument("--about", metavar="TEXT|@FILE", help="the free text, or the file that holds it")
+    command = add("export", run_export, listing.show_export, "write all of a profile to one file")
+    command.add_argument("file", type=Path, metavar="FILE")
+    command = add(
+        "import-profile", run_import_profile, listing.show_imported_profile, "read a profile from a file that export wrote", "none"
+    )
+    command.add_argument("file", type=Path, metavar="FILE")
+    command.add_argument("--profile", metavar="NAME", help="another name than that in the file")
+    command = add("rename", run_rename, listing.show_profile, "give a profile another name")
+    command.add_argument("name", metavar="NEW_NAME")
+    command = add("duplicate", run_duplicate, listing.show_profile, "copy all of a profile")
+    command.add_argument("name", metavar="NEW_NAME")
+    add("delete", run_delete, listing.show_forgotten, "delete a profile and all of it, for good")
     add("demo", run_demo, listing.show_profile, "import the invented demo person", "demo")
     return parser
 
@@ -159,6 +226,13 @@ def _about_text(given: str) -> str:
         return Path(given[1:]).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise BadForm(f"The file {given[1:]} cannot be read as UTF-8 text ({error}): check its name and encoding.") from error
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise UnknownFact(f'"{text}" is no number of a fact: list them with the facts command.') from error
 
 
 def _count(text: str) -> int:

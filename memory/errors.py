@@ -16,6 +16,10 @@ class BadProfileName(KeepsakeError):
     """The name cannot be used for a profile."""
 
 
+class BadProfileFile(KeepsakeError):
+    """A file is not a profile that was exported, or it cannot be written."""
+
+
 class UnknownSender(KeepsakeError):
     """The sender given as the person occurs nowhere in the export; the text lists those who do."""
 

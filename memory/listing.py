@@ -101,6 +101,21 @@ def show_profile(row: Row) -> str:
     return "\n".join(lines)
 
 
+def show_export(result: Row) -> str:
+    """Where the profile was written and what is in it."""
+    return f"{result['profile']} is in {result['file']} ({result['bytes'] / 1e6:.1f} MB): {_rows(result['rows'])}. Keep it as private as the chats."
+
+
+def show_imported_profile(result: Row) -> str:
+    """What was read."""
+    return f"{result['profile']} was imported from {result['file']}: {_rows(result['rows'])}."
+
+
+def _rows(rows: Row) -> str:
+    shown = ("messages", "facts", "adapters", "turns", "votes")
+    return ", ".join(_count(rows.get(kind, 0), kind[:-1]) for kind in shown)
+
+
 def show_forgotten(result: Row) -> str:
     """What went, by kind."""
     went = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in result["forgotten"].items() if count)
@@ -112,6 +127,10 @@ def _time(timestamp: str | None) -> str:
 
 
 def _status(row: Row) -> str:
+    marks = ["pinned"] if row.get("pinned") else []
     if row["status"] == "superseded":
-        return f"  (superseded by {row['superseded_by']})"
-    return "" if row["status"] == "active" else f"  ({row['status']})"
+        marks.append(f"superseded by {row['superseded_by']}")
+    elif row["status"] == "excluded":
+        marks.append("not to be learnt")
+    marks += [row["state"]] if row.get("state") in ("learnt", "stale") else []
+    return f"  ({', '.join(marks)})" if marks else ""

@@ -6,11 +6,15 @@ A room (module) for each kind of thing; `docs/store.md` describes the tables. Ti
 from memory.store import embeddings
 from memory.store.adapters import Adapter, current_adapter, list_adapters, load_adapter, save_adapter, use_adapter
 from memory.store.chats import (
+    Judgement,
     Turn,
     Vote,
     latest_report,
+    list_judgements,
     list_turns,
     list_votes,
+    load_turn,
+    save_judgement,
     save_report,
     save_turn,
     save_vote,
@@ -35,17 +39,31 @@ from memory.store.forgetting import (
     drop_facts_of_others,
     forget_all,
     forget_fact,
+    forget_facts,
     forget_message,
 )
 from memory.store.forms import ABOUT_ME, fact_of_field
 from memory.store.imports import Import, drop_import, list_imports, save_import_report, start_import, undo_import
+from memory.store.memories import (
+    STATES,
+    Memory,
+    add_memory,
+    count_states,
+    edit_memory,
+    list_memories,
+    list_sources,
+    pin_memories,
+    skip_memories,
+)
 from memory.store.messages import (
     ImportResult,
     Message,
     fetch_messages,
     is_me,
     list_messages,
+    list_persons,
     list_senders,
+    newest_messages,
     save_messages,
 )
 from memory.store.profiles import (
@@ -58,6 +76,7 @@ from memory.store.profiles import (
     flag_messages,
     list_profiles,
     load_profile,
+    rename_profile,
     save_form,
     save_me,
     set_me,
@@ -71,23 +90,31 @@ from memory.store.runs import (
     finish_run,
     latest_run,
     list_examples,
+    list_points,
     list_trials,
     load_run,
+    pause_requested,
     request_cancel,
+    request_pause,
     save_examples,
+    save_point,
     save_trial,
     start_run,
 )
+from memory.store.transfer import duplicate_profile, export_profile, import_profile
 from memory.store.words import match_words
 
 __all__ = [
-    "ABOUT_ME", "Adapter", "Fact", "Import", "ImportResult", "Message", "NewFact", "Profile", "Run", "Trial", "Turn", "Vote", "active_run",
-    "add_facts", "beat", "cancel_requested", "check_profile_name", "count_rows", "create_profile", "current_adapter", "data_folder",
-    "delete_messages", "delete_profile", "drop_facts_of_others", "drop_import", "edit_fact", "embeddings", "ensure_profile", "fact_of_field", "fetch_facts", "fetch_messages",
-    "find_fact", "find_profile", "finish_run", "flag_messages", "forget_all", "forget_fact", "forget_message", "is_me", "latest_report",
-    "latest_run", "list_adapters", "list_examples", "list_facts", "list_imports", "list_messages", "list_profiles", "list_senders",
-    "list_trials", "list_turns", "list_votes", "load_adapter", "load_profile", "load_run", "mark_studied", "match_words", "open_store",
-    "remove_facts", "request_cancel", "save_adapter", "save_examples", "save_form", "save_import_report", "save_me", "save_messages", "save_report",
-    "save_trial", "save_turn", "save_vote", "set_me", "start_import", "start_run", "studied_messages", "supersede", "transaction",
-    "undo_import", "use_adapter",
+    "ABOUT_ME", "active_run", "Adapter", "add_facts", "add_memory", "beat", "cancel_requested", "check_profile_name", "count_rows",
+    "count_states", "create_profile", "current_adapter", "data_folder", "delete_messages", "delete_profile", "drop_facts_of_others",
+    "drop_import", "duplicate_profile", "edit_fact", "edit_memory", "embeddings", "ensure_profile", "export_profile", "Fact",
+    "fact_of_field", "fetch_facts", "fetch_messages", "find_fact", "find_profile", "finish_run", "flag_messages", "forget_all",
+    "forget_fact", "forget_facts", "forget_message", "Import", "import_profile", "ImportResult", "is_me", "Judgement", "latest_report",
+    "latest_run", "list_adapters", "list_examples", "list_facts", "list_imports", "list_judgements", "list_memories", "list_messages",
+    "list_persons", "list_points", "list_profiles", "list_senders", "list_sources", "list_trials", "list_turns", "list_votes",
+    "load_adapter", "load_profile", "load_run", "load_turn", "mark_studied", "match_words", "Memory", "Message", "newest_messages",
+    "NewFact", "open_store", "pause_requested", "pin_memories", "Profile", "remove_facts", "rename_profile", "request_cancel",
+    "request_pause", "Run", "save_adapter", "save_examples", "save_form", "save_import_report", "save_judgement", "save_me",
+    "save_messages", "save_point", "save_report", "save_trial", "save_turn", "save_vote", "set_me", "skip_memories", "start_import",
+    "start_run", "STATES", "studied_messages", "supersede", "transaction", "Trial", "Turn", "undo_import", "use_adapter", "Vote",
 ]  # fmt: skip

@@ -40,6 +40,17 @@ class Vote:
     created: str
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """What the person said of the memory in one answer: was it relevant, was it accurate (None: not said)?"""
+
+    turn_id: int
+    place: str
+    side: str
+    relevant: bool | None
+    accurate: bool | None
+
+
 def save_turn(
     db: Database, profile_id: int, chat_id: str, question: str, left_side: str, right_side: str, left_text: str,
     right_text: str, detail: dict[str, Any],
@@ -57,11 +68,14 @@ def save_turn(
 def list_turns(db: Database, profile_id: int, chat_id: str | None = None) -> list[Turn]:
     """The turns of a profile, or of one of its chats, oldest first."""
     sql = "SELECT * FROM turns WHERE profile_id = :profile AND (:chat IS NULL OR chat_id = :chat) ORDER BY id"
-    return [
-        Turn(row["id"], row["chat_id"], row["question"], row["left_side"], row["right_side"], row["left_text"],
-             row["right_text"], json.loads(row["detail"]), row["created"])
-        for row in fetch(db, sql, {"profile": profile_id, "chat": chat_id})
-    ]  # fmt: skip
+    return [_turn(row) for row in fetch(db, sql, {"profile": profile_id, "chat": chat_id})]
+
+
+def _turn(row: dict[str, Any]) -> Turn:
+    return Turn(
+        row["id"], row["chat_id"], row["question"], row["left_side"], row["right_side"], row["left_text"], row["right_text"],
+        json.loads(row["detail"]), row["created"],
+    )  # fmt: skip
 
 
 def save_vote(db: Database, turn_id: int, choice: str) -> None:
@@ -83,6 +97,41 @@ def list_votes(db: Database, profile_id: int) -> list[Vote]:
              row.get(f"{row['choice']}_side"), row["question"], row["created"])
         for row in fetch(db, sql, [profile_id])
     ]  # fmt: skip
+
+
+def save_judgement(db: Database, turn_id: int, place: str, relevant: bool | None, accurate: bool | None) -> None:
+    """Stores whether the memory in the left or right answer of a turn was relevant and accurate; replaces what was said before.
+
+    Raises UnknownTurn.
+    """
+    if place not in ("left", "right"):
+        raise ValueError(f"an answer is left or right, not {place!r}")
+    with transaction(db):
+        if not fetch_one(db, "SELECT 1 FROM turns WHERE id = ?", [turn_id]):
+            raise UnknownTurn(f"There is no stored answer number {turn_id} to judge: ask the question again.")
+        db.execute("INSERT OR REPLACE INTO judgements VALUES (?, ?, ?, ?, ?)", [turn_id, place, relevant, accurate, now()])
+
+
+def list_judgements(db: Database, profile_id: int) -> list[Judgement]:
+    """Every judgement of a profile with the side it is about, in the order of the turns."""
+    sql = """SELECT judgements.*, CASE place WHEN 'left' THEN left_side ELSE right_side END AS side
+             FROM judgements JOIN turns ON turns.id = turn_id WHERE profile_id = ? ORDER BY turn_id, place"""
+    return [
+        Judgement(row["turn_id"], row["place"], row["side"], _truth(row["relevant"]), _truth(row["accurate"]))
+        for row in fetch(db, sql, [profile_id])
+    ]
+
+
+def load_turn(db: Database, profile_id: int, turn_id: int | None) -> Turn:
+    """A stored turn of a profile; raises UnknownTurn."""
+    row = fetch_one(db, "SELECT * FROM turns WHERE profile_id = ? AND id IS ?", [profile_id, turn_id])
+    if row is None:
+        raise UnknownTurn(f"There is no stored answer number {turn_id} in this profile: ask the question again.")
+    return _turn(row)
+
+
+def _truth(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
 
 
 def save_report(db: Database, profile_id: int, kind: str, report: dict[str, Any]) -> int:

@@ -29,7 +29,10 @@ class NewFact:
 
 @dataclass(frozen=True)
 class Fact:
-    """A stored fact; `status` is "active", "superseded" (by a newer one) or "excluded"; `message_id` its newest source."""
+    """A stored fact; `status` is "active", "superseded" (by a newer one) or "excluded"; `message_id` its newest source.
+
+    A pinned fact is never replaced by a newer one; `changed` is when its text was last edited.
+    """
 
     id: int
     text: str
@@ -39,6 +42,8 @@ class Fact:
     superseded_by: int | None
     said_at: str | None
     created: str
+    pinned: bool = False
+    changed: str | None = None
 
 
 def add_facts(db: Database, profile_id: int, facts: list[NewFact]) -> list[int]:
@@ -78,11 +83,15 @@ def find_fact(db: Database, profile_id: int, text: str) -> Fact | None:
 
 
 def supersede(db: Database, old_id: int, new_id: int) -> None:
-    """Says that a newer fact replaces an older one; if the newer had itself been replaced (moved back), it is revived."""
+    """Says that a newer fact replaces an older one; if the newer had itself been replaced (moved back), it is revived.
+
+    A pinned fact stays: the newer one is then noted as replaced by it.
+    """
     if old_id == new_id:
         return
     with transaction(db):
-        _load_row(db, old_id)
+        if _load_row(db, old_id)["pinned"]:
+            old_id, new_id = new_id, old_id
         _load_row(db, new_id)
         db.execute("UPDATE facts SET status = 'active', superseded_by = NULL WHERE id = ?", [new_id])
         db.execute("UPDATE facts SET status = 'superseded', superseded_by = ? WHERE id = ?", [new_id, old_id])
@@ -103,6 +112,7 @@ def edit_fact(db: Database, fact_id: int, text: str) -> None:
             remember_forgotten_fact(db, row["profile_id"], row["normal"])
             _unforget(db, row["profile_id"], normal)
             db.execute("DELETE FROM examples WHERE fact_id = ?", [fact_id])
+            db.execute("UPDATE facts SET changed = ? WHERE id = ?", [now(), fact_id])
         db.execute("UPDATE facts SET text = ?, normal = ? WHERE id = ?", [text.strip(), normal, fact_id])
 
 
@@ -195,4 +205,6 @@ def _fact(row: dict[str, Any]) -> Fact:
         row["superseded_by"],
         row["said_at"],
         row["created"],
+        bool(row["pinned"]),
+        row["changed"],
     )

@@ -4,6 +4,8 @@ A salted hash stays, so that neither study nor another import brings it back. Ea
 """
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from sqlite_utils import Database
@@ -22,20 +24,31 @@ def forget_fact(db: Database, profile_id: int, fact_id: int) -> dict[str, int]:
 
     Raises UnknownFact.
     """
+    return forget_facts(db, profile_id, [fact_id])
+
+
+def forget_facts(db: Database, profile_id: int, fact_ids: Sequence[int]) -> dict[str, int]:
+    """As forget_fact for several facts, all or none, with one purge at the end; raises UnknownFact."""
+    went: Counter[str] = Counter()
     with transaction(db):
-        fact = fetch_one(db, "SELECT * FROM facts WHERE id = ? AND profile_id = ?", [fact_id, profile_id])
-        if fact is None:
-            raise UnknownFact(f"There is no fact number {fact_id} in this profile: list them with the facts command.")
-        excluded = db.execute(
-            "UPDATE messages SET excluded = 1 WHERE id IN (SELECT message_id FROM fact_messages WHERE fact_id = ?)",
-            [fact_id],
-        ).rowcount
-        remember_forgotten_fact(db, profile_id, fact["normal"])
-        _empty_field(db, profile_id, fact["normal"])
-        went = {**delete_fact(db, fact), "messages_excluded": excluded}
+        for fact_id in fact_ids:
+            went.update(_forget_one(db, profile_id, fact_id))
         request_purge(db)
     purge(db)
-    return went
+    return dict(went)
+
+
+def _forget_one(db: Database, profile_id: int, fact_id: int) -> dict[str, int]:
+    fact = fetch_one(db, "SELECT * FROM facts WHERE id = ? AND profile_id = ?", [fact_id, profile_id])
+    if fact is None:
+        raise UnknownFact(f"There is no fact number {fact_id} in this profile: list them with the facts command.")
+    excluded = db.execute(
+        "UPDATE messages SET excluded = 1 WHERE id IN (SELECT message_id FROM fact_messages WHERE fact_id = ?)",
+        [fact_id],
+    ).rowcount
+    remember_forgotten_fact(db, profile_id, fact["normal"])
+    _empty_field(db, profile_id, fact["normal"])
+    return {**delete_fact(db, fact), "messages_excluded": excluded}
 
 
 def forget_message(db: Database, profile_id: int, message_id: int) -> dict[str, int]:

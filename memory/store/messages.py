@@ -159,6 +159,18 @@ def list_messages(db: Database, profile_id: int, only_me: bool = False) -> list[
     return [_message(row) for row in fetch(db, f"SELECT * FROM messages WHERE profile_id = ? {own} ORDER BY timestamp, id", [profile_id])]
 
 
+def newest_messages(db: Database, profile_id: int, limit: int) -> list[Message]:
+    """The newest messages of a profile, newest first; undated ones last."""
+    sql = "SELECT * FROM messages WHERE profile_id = ? ORDER BY timestamp DESC, id DESC LIMIT ?"
+    return [_message(row) for row in fetch(db, sql, [profile_id, limit])]
+
+
+def list_persons(db: Database, profile_id: int) -> list[str]:
+    """The senders in chats between people, the most frequent first: one of them is the person."""
+    sql = "SELECT sender FROM messages WHERE profile_id = ? AND role = 'person' GROUP BY sender ORDER BY count(*) DESC, sender"
+    return [str(row["sender"]) for row in fetch(db, sql, [profile_id])]
+
+
 def fetch_messages(db: Database, ids: Iterable[int]) -> list[Message]:
     """The messages with these ids, in the order of the ids; ids that are gone are left out."""
     wanted = list(ids)

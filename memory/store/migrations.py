@@ -261,3 +261,32 @@ def m009_vector_changes(db: Database) -> None:
         ("fact_retrievable", "UPDATE OF status ON facts"),
     ):
         db.executescript(f"CREATE TRIGGER count_{name} AFTER {event} BEGIN UPDATE vector_changes SET removed = removed + 1; END;")
+
+
+@MIGRATIONS()
+def m010_page(db: Database) -> None:
+    """What the page lets a person do: pin a fact, pause a run, watch its curve, judge how the memory was used."""
+    db.executescript("""
+        ALTER TABLE facts ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE facts ADD COLUMN changed TEXT;
+        CREATE INDEX facts_of_profile ON facts (profile_id, id);
+        ALTER TABLE runs ADD COLUMN pause_requested INTEGER NOT NULL DEFAULT 0;
+        CREATE TABLE curve (
+            id INTEGER PRIMARY KEY,
+            run_id INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
+            trial INTEGER NOT NULL,
+            share REAL NOT NULL,
+            loss REAL,
+            recall REAL,
+            abstention REAL
+        );
+        CREATE INDEX curve_of_run ON curve (run_id, id);
+        CREATE TABLE judgements (
+            turn_id INTEGER NOT NULL REFERENCES turns(id) ON DELETE CASCADE,
+            place TEXT NOT NULL CHECK (place IN ('left', 'right')),
+            relevant INTEGER,
+            accurate INTEGER,
+            created TEXT NOT NULL,
+            PRIMARY KEY (turn_id, place)
+        );
+    """)

@@ -119,6 +119,17 @@ def flag_messages(db: Database, profile_id: int, sender: str, conversations: lis
     return len(changed)
 
 
+def rename_profile(db: Database, profile_id: int, name: str) -> Profile:
+    """Gives a profile another name; raises BadProfileName for one that is taken or cannot be used."""
+    name = check_profile_name(name)
+    with transaction(db):
+        other = fetch_one(db, "SELECT id FROM profiles WHERE name = ?", [name])
+        if other and other["id"] != profile_id:
+            raise BadProfileName(f'There is already a profile named "{name}": choose another name.')
+        db.execute("UPDATE profiles SET name = ? WHERE id = ?", [name, profile_id])
+    return load_profile(db, name)
+
+
 def delete_profile(db: Database, profile_id: int) -> dict[str, int]:
     """Removes the person and everything of theirs, and purges the file; returns what went, by table."""
     with transaction(db):

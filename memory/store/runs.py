@@ -25,7 +25,7 @@ SAME_START_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Run:
-    """One run; `progress` 0..1, `detail` one sentence, `result` what it left behind, times ISO 8601 in UTC."""
+    """One run; `progress` 0..1, `detail` one sentence, `result` what it left behind, `paused` while it is asked to stand still, times ISO 8601 in UTC."""
 
     id: int
     profile_id: int
@@ -42,6 +42,7 @@ class Run:
     finished: str | None
     error: str | None
     result: dict[str, Any]
+    paused: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,34 @@ def cancel_requested(db: Database, run_id: int) -> bool:
     """Whether the run is asked to stop; a run that was removed is."""
     row = fetch_one(db, "SELECT cancel_requested FROM runs WHERE id = ?", [run_id])
     return row is None or bool(row["cancel_requested"])
+
+
+def request_pause(db: Database, run_id: int, paused: bool = True) -> None:
+    """Asks the run's process to stand still at its next step, or to go on; does nothing to a run that has ended."""
+    with transaction(db):
+        db.execute("UPDATE runs SET pause_requested = ? WHERE id = ? AND state IN ('queued', 'running')", [paused, run_id])
+
+
+def pause_requested(db: Database, run_id: int) -> bool:
+    """Whether the run is asked to stand still."""
+    row = fetch_one(db, "SELECT pause_requested FROM runs WHERE id = ?", [run_id])
+    return row is not None and bool(row["pause_requested"])
+
+
+def save_point(
+    db: Database, run_id: int, trial: int, share: float, loss: float | None = None, recall: float | None = None, abstention: float | None = None
+) -> None:  # fmt: skip
+    """Adds a point to a run's curve: the share of a trial done, and what was measured there (loss, or held-out recall and abstention)."""
+    with transaction(db):
+        db.execute(
+            "INSERT INTO curve (run_id, trial, share, loss, recall, abstention) VALUES (?, ?, ?, ?, ?, ?)",
+            [run_id, trial, share, loss, recall, abstention],
+        )
+
+
+def list_points(db: Database, run_id: int) -> list[dict[str, Any]]:
+    """A run's curve in order: trial, share (0 to 1), loss, recall, abstention; each of the last three may be None."""
+    return fetch(db, "SELECT trial, share, loss, recall, abstention FROM curve WHERE run_id = ? ORDER BY id", [run_id])
 
 
 def load_run(db: Database, run_id: int) -> Run:
@@ -228,5 +257,5 @@ def _run(row: dict[str, Any]) -> Run:
     return Run(
         row["id"], row["profile_id"], row["kind"], row["state"], row["stage"], row["progress"], row["loss"],
         row["detail"], json.loads(row["settings"]), row["pid"], row["heartbeat"], row["started"], row["finished"],
-        row["error"], json.loads(row["result"]),
+        row["error"], json.loads(row["result"]), bool(row["pause_requested"]) and row["state"] in LIVE,
     )  # fmt: skip
