@@ -40,8 +40,34 @@ def listen(
     event: Callable[..., Any], handler: Callable[..., Any], inputs: Any = None, outputs: Any = None,
     progress: str = "hidden", **options: Any,
 ) -> Any:  # fmt: skip
-    """Wires an event to a handler: errors explained, not callable from outside the page, no spinner unless wanted."""
-    return event(explained(handler), inputs, outputs, show_progress=progress, api_visibility="private", **options)
+    """Wires an event to a handler: in the page's language, errors explained, not callable from outside the page, no spinner unless wanted."""
+    handler = explained(in_language(handler, say.language()))
+    return event(handler, inputs, outputs, show_progress=progress, api_visibility="private", **options)
+
+
+def in_language(handler: Callable[..., Any], language: str) -> Callable[..., Any]:
+    """The handler speaking the language of the page that it was wired for; Gradio may run each step of it in another thread."""
+    if inspect.isgeneratorfunction(handler):
+
+        @functools.wraps(handler)
+        def stream(*values: Any) -> Iterator[Any]:
+            say.speak(language)
+            steps = handler(*values)
+            try:
+                for step in steps:
+                    yield step
+                    say.speak(language)
+            finally:
+                steps.close()
+
+        return stream
+
+    @functools.wraps(handler)
+    def run(*values: Any) -> Any:
+        say.speak(language)
+        return handler(*values)
+
+    return run
 
 
 def explained(handler: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""Every sentence that the page shows, in one table.
+"""Every sentence that the page shows, in English.
 
 Fields in braces are filled in by the tabs, and escaped there for HTML.
 """
