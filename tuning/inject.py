@@ -26,7 +26,7 @@ from memory.store import (
     save_trial,
     start_run,
 )
-from tuning.bases import LoadedBase, load_base, resolve_base
+from tuning.bases import Base, LoadedBase, load_base, resolve_base
 from tuning.errors import Cancelled, NothingToLearn
 from tuning.examples import Example, build_examples, distinct_phrasings
 from tuning.prompts import PROMPT_VERSION, is_abstention
@@ -119,7 +119,33 @@ def _run_stages(
     beat(db, run_id, state="running", stage="load", progress=0.0)
     loaded = loaded or load_base(resolve_base(settings["base"]), precision)
     reporter.tell("load", 0.02, f"{loaded.base.id} in {loaded.precision} on {loaded.device}", force=True)
+    prepared = prepare(db, profile, reporter, loaded, settings)
+    found = _search(db, run_id, reporter, loaded, prepared.examples, settings, deadline)
+    reporter.tell("retrieval", 0.92, "choosing what retrieval brings", force=True)
+    plan = choose_retrieval(Speaker(db, profile, loaded), prepared.examples)
+    reporter.tell("save", 0.98, "storing the adapter", force=True)
+    return keep(db, profile, run_id, prepared, found, plan, loaded.base, loaded.precision) | {
+        "seconds": round(time.monotonic() - started, 1),
+        "peak_memory_mb": peak_memory_mb(),
+    }
 
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the search of a run starts from: the facts, the stored examples, and what study dropped."""
+
+    facts: list[Fact]
+    examples: list[Example]
+    study: StudyReport
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Examples by split."""
+        return {split: sum(example.split == split for example in self.examples) for split in ("train", "validation", "test")}
+
+
+def prepare(db: Database, profile: Profile, reporter: Reporter, loaded: LoadedBase, settings: dict[str, Any]) -> Prepared:
+    """Study the messages, ask about the facts, build and store the examples; raises NothingToLearn."""
     reporter.tell("study", 0.02, "reading the messages", force=True)
     study = StudyReport()
     study_messages(
@@ -142,36 +168,38 @@ def _run_stages(
     examples = build_examples(loaded, facts, questions, settings["seed"])
     if not distinct_phrasings(examples):
         examples = _without_trained_phrasings(examples)
-    save_examples(db, run_id, [example.row() for example in examples])
-    counts = {split: sum(example.split == split for example in examples) for split in ("train", "validation", "test")}
-    reporter.tell("examples", 0.3, ", ".join(f"{count} {split}" for split, count in counts.items()), force=True)
+    save_examples(db, reporter.run_id, [example.row() for example in examples])
+    prepared = Prepared(facts, examples, study)
+    reporter.tell("examples", 0.3, ", ".join(f"{count} {split}" for split, count in prepared.counts.items()), force=True)
+    return prepared
 
-    result = _search(db, run_id, reporter, loaded, examples, settings, deadline)
-    best = result.best
+
+def keep(
+    db: Database, profile: Profile, run_id: int, prepared: Prepared, found: SearchResult, plan: RetrievalPlan, base: Base, precision: str
+) -> dict[str, Any]:
+    """Store the winner of a search as the profile's adapter; returns what the command prints."""
+    best = found.best
     assert best is not None  # trial 0 is never pruned
-    reporter.tell("retrieval", 0.92, "choosing what retrieval brings", force=True)
-    plan = choose_retrieval(Speaker(db, profile, loaded), examples)
-    metrics = {"validation": best.values, "proof": result.proof, "retrieval": asdict(plan), "plan": best.plan, "examples": counts}
-    reporter.tell("save", 0.98, "storing the adapter", force=True)
+    metrics = {
+        "validation": best.values, "proof": found.proof, "retrieval": asdict(plan), "plan": best.plan, "examples": prepared.counts,
+    }  # fmt: skip
     adapter_id = save_adapter(
-        db, profile.id, run_id, result.weights, result.peft_config, loaded.base.id, loaded.base.revision, PROMPT_VERSION,
-        [fact.id for fact in facts], metrics,
+        db, profile.id, run_id, found.weights, found.peft_config, base.id, base.revision, PROMPT_VERSION,
+        [fact.id for fact in prepared.facts], metrics,
     )  # fmt: skip
     return {
         "adapter": adapter_id,
-        "base": loaded.base.id,
-        "revision": loaded.base.revision,
-        "precision": loaded.precision,
-        "trials": [asdict(trial) for trial in result.trials],
+        "base": base.id,
+        "revision": base.revision,
+        "precision": precision,
+        "trials": [asdict(trial) for trial in found.trials],
         "best": {**best.plan, **best.values, "trial": best.number, "parameters": best.parameters},
-        "seconds": round(time.monotonic() - started, 1),
-        "peak_memory_mb": peak_memory_mb(),
-        "facts": len(facts),
-        "examples": counts,
-        "study": {**asdict(study), "dropped": dict(study.dropped)},
+        "facts": len(prepared.facts),
+        "examples": prepared.counts,
+        "study": {**asdict(prepared.study), "dropped": dict(prepared.study.dropped)},
         "retrieval": asdict(plan),
-        "proof": result.proof,
-        "bytes": len(result.weights),
+        "proof": found.proof,
+        "bytes": len(found.weights),
         "run": run_id,
     }
 
@@ -241,4 +269,7 @@ def adapter_facts(db: Database, profile: Profile) -> tuple[list[Fact], list[Fact
     return [fact for fact in facts if fact.id in trained], [fact for fact in facts if fact.id not in trained]
 
 
-__all__ = ["BUDGETS", "Budget", "adapter_facts", "choose_retrieval", "default_plan", "inject", "peak_memory_mb"]
+__all__ = [
+    "BUDGETS", "Budget", "Prepared", "Reporter", "adapter_facts", "choose_retrieval", "default_plan", "inject", "keep", "peak_memory_mb",
+    "prepare",
+]  # fmt: skip
