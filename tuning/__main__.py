@@ -1,6 +1,6 @@
 """The command line of tuning: `python -m tuning COMMAND --help`; results on stdout, progress on stderr.
 
-Commands: inject, ask, evaluate, demo, bases. Exit status as in `memory/edge.py`.
+Commands: inject, ask, evaluate, demo, export, bases. Exit status as in `memory/edge.py`.
 """
 
 import argparse
@@ -72,6 +72,18 @@ def run_bases(_: Database, args: argparse.Namespace) -> dict[str, Any]:
     from tuning.bases import SUGGESTIONS, describe_machine
 
     return {"machine": describe_machine(), "bases": [asdict(suggestion) for suggestion in SUGGESTIONS]}
+
+
+def run_export(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    from tuning.export import export
+
+    return export(db, load_profile(db, args.profile), args.to, args.folder, args.base, args.precision)
+
+
+def show_export(result: dict[str, Any]) -> str:
+    from tuning.export.telling import say_export
+
+    return say_export(result)
 
 
 def show_inject(result: dict[str, Any]) -> str:
@@ -157,6 +169,11 @@ def build_parser() -> argparse.ArgumentParser:
     command = add("demo", run_demo, show_demo, "the whole job on the invented demo person")
     command.add_argument("--profile", default="demo", metavar="NAME")
     add_budget(command)
+    add_base(command)
+    command = add("export", run_export, show_export, "hand the adapter over to other programs, read back and compared first")
+    command.add_argument("--profile", required=True, metavar="NAME")
+    command.add_argument("--to", required=True, choices=("peft", "vllm", "gguf", "merged"))
+    command.add_argument("folder", type=Path, metavar="DIR", help="a new or empty folder; for vllm the folder of its resolver")
     add_base(command)
     add("bases", run_bases, show_bases, "which base models fit this machine")
     return parser

@@ -25,3 +25,7 @@ class BadQuestions(KeepsakeError):
 
 class Cancelled(KeepsakeError):
     """The run was asked to stop."""
+
+
+class ExportFailed(KeepsakeError):
+    """An adapter cannot be handed over; the text says why."""
