@@ -17,10 +17,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python app.py", description="Keepsake's page, on this machine only by default.")
     parser.add_argument("--port", type=int, default=os.environ.get("KEEPSAKE_PORT", "7860"), help="default: KEEPSAKE_PORT or 7860")
     parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, reachable from this machine only")
+    parser.add_argument("--auth", action="store_true", help="ask for a password; accounts: python -m app.accounts add NAME")
     options = parser.parse_args()
     from app.page import launch
 
-    return launch(options.host, options.port)
+    return launch(options.host, options.port, options.auth)
 
 
 if __name__ == "__main__":

@@ -9,15 +9,17 @@ import inspect
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from sqlite_utils import Database
 
+from app import access
 from app import sentences as say
 from memory.edge import save_trace
 from memory.errors import KeepsakeError
-from memory.store import open_store
+from memory.store import in_folder, open_store
 
 log = logging.getLogger("keepsake")
 
@@ -71,28 +73,46 @@ def in_language(handler: Callable[..., Any], language: str) -> Callable[..., Any
 
 
 def explained(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """The handler with its errors told as a notice; what the screen showed then stays as it was."""
+    """The handler behind the check of access.py, with its errors told as a notice; what the screen showed then stays as it was."""
     if inspect.isgeneratorfunction(handler):
 
         @functools.wraps(handler)
         def stream(*values: Any) -> Iterator[Any]:
             try:
-                yield from handler(*values)
+                yield from _stepwise(access.home_of_event(), handler(*values))
             except Exception as error:  # noqa: BLE001 - the edge
                 warn(explain(error))
                 yield gr.skip()
 
+        stream.checks_access = True  # type: ignore[attr-defined]
         return stream
 
     @functools.wraps(handler)
     def run(*values: Any) -> Any:
         try:
-            return handler(*values)
+            with in_folder(access.home_of_event()):
+                return handler(*values)
         except Exception as error:  # noqa: BLE001 - the edge
             warn(explain(error))
             return gr.skip()
 
+    run.checks_access = True  # type: ignore[attr-defined]
     return run
+
+
+def _stepwise(home: Path | None, values: Iterator[Any]) -> Iterator[Any]:
+    """A generator's values, each made in the visitor's folder: Gradio may take each in another thread and context."""
+    try:
+        while True:
+            with in_folder(home):
+                try:
+                    value = next(values)
+                except StopIteration:
+                    return
+            yield value
+    finally:
+        with in_folder(home):
+            values.close()  # type: ignore[attr-defined]
 
 
 def explain(error: Exception) -> str:

@@ -10,10 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from app import sentences as say
+from app.access import Doors, install
+from app.accounts import Accounts
 from app.chat_tab import build_chat_tab
 from app.edge import PageError, listen, store
+from app.gate import Gate
 from app.import_tab import build_import_tab
 from app.inject_tab import build_inject_tab
 from app.results_tab import build_results_tab
@@ -120,8 +124,8 @@ def _build_tabs(shared: Shared) -> list[Panel]:
     return panels
 
 
-def launch(host: str = "127.0.0.1", port: int = 7860) -> int:
-    """Serves the page until Ctrl-C; returns the exit status."""
+def launch(host: str = "127.0.0.1", port: int = 7860, auth: bool = False) -> int:
+    """Serves the page until Ctrl-C; returns the exit status. With `auth`, visitors sign in to an account (app/accounts.py)."""
     # Being terminated ends the page as Ctrl-C does, so that its uploads are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -131,25 +135,36 @@ def launch(host: str = "127.0.0.1", port: int = 7860) -> int:
         # Uploads of ours only, readable by their owner only, gone with the process.
         os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="keepsake-")
         atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
+        accounts = Accounts(folder) if auth else None
+        if accounts and not accounts.read():
+            raise PageError(say.NO_ACCOUNTS)
         page = build_page()
         try:
-            serve(page, host, port)
+            serve(page, host, port, accounts)
         except OSError as error:
             raise PageError(say.PORT_TAKEN.format(host=host, port=port)) from error
     except KeepsakeError as error:
         print(error, file=sys.stderr)
         return 1
-    if host not in ("127.0.0.1", "localhost", "::1"):
+    if host not in ("127.0.0.1", "localhost", "::1") and not auth:
         print(say.NOT_LOCAL.format(host=host), file=sys.stderr)
     print(say.ADDRESS.format(host=host, port=port, folder=folder), flush=True)
     page.block_thread()
     return 0
 
 
-def serve(page: gr.Blocks, host: str, port: int) -> None:
-    """Starts the server in the background, with everything off that could carry something away."""
+def serve(page: gr.Blocks, host: str, port: int, accounts: Accounts | None = None, apart: bool = False) -> Doors:
+    """Starts the server in the background behind the gate, with everything off that could carry something away.
+
+    `apart` gives every visitor a data folder of their own, as on a public Space.
+    """
+    apart = apart or bool(os.environ.get("SPACE_ID"))
+    doors = Doors(data_folder(), with_accounts=accounts is not None, apart=apart)
+    install(doors)
     page.queue(api_open=False).launch(
         server_name=host, server_port=port, share=False, quiet=True, prevent_thread_lock=True, show_error=False, inbrowser=False,
         theme=THEME, css=CSS, footer_links=[], run_history=False, enable_monitoring=False, mcp_server=False, pwa=False, ssr_mode=False,
         max_file_size=say.LARGEST_UPLOAD, allowed_paths=[], blocked_paths=[str(data_folder())], strict_cors=True,
+        app_kwargs={"middleware": [Middleware(Gate, doors=doors, host=host, port=port, accounts=accounts)]},
     )  # fmt: skip
+    return doors

@@ -133,7 +133,8 @@ def stop_starting(profile: Profile) -> bool:
 
 
 def _environment(hub: bool) -> dict[str, str]:
-    environment = dict(os.environ)
+    # The child works on the data of the visitor who started it.
+    environment = {**os.environ, "KEEPSAKE_HOME": str(data_folder())}
     # Only the page's own default is lifted, and only for a hub model that the person chose.
     if hub and environment.get("KEEPSAKE_HUB_ON_REQUEST"):
         environment.pop("HF_HUB_OFFLINE", None)

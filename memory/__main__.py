@@ -22,6 +22,8 @@ from memory.redaction import KINDS
 from memory.retrieval import search
 from memory.store import (
     add_memory,
+    back_up,
+    check_store,
     count_rows,
     delete_profile,
     duplicate_profile,
@@ -40,6 +42,7 @@ from memory.store import (
     load_profile,
     pin_memories,
     rename_profile,
+    restore,
     skip_memories,
     transaction,
     undo_import,
@@ -139,6 +142,18 @@ def run_demo(db: Database, args: argparse.Namespace) -> dict[str, Any]:
     return {**asdict(profile), **count_rows(db, profile.id)}
 
 
+def run_check(home: Path, _: argparse.Namespace) -> dict[str, Any]:
+    return check_store(home)
+
+
+def run_backup(home: Path, args: argparse.Namespace) -> dict[str, Any]:
+    return back_up(home, args.to)
+
+
+def run_restore(home: Path, args: argparse.Namespace) -> dict[str, Any]:
+    return restore(home, args.file)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The commands and their options."""
     parser = argparse.ArgumentParser(prog="python -m memory", description="Import, list, search and forget.")
@@ -203,6 +218,18 @@ def build_parser() -> argparse.ArgumentParser:
     command = add("duplicate", run_duplicate, listing.show_profile, "copy all of a profile")
     command.add_argument("name", metavar="NEW_NAME")
     add("delete", run_delete, listing.show_forgotten, "delete a profile and all of it, for good")
+
+    def add_folder(name: str, run: Callable[[Path, argparse.Namespace], Any], show: Callable[[Any], str], text: str) -> Any:
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--json", action="store_true", help="print JSON")
+        command.set_defaults(run=run, show=show, folder_command=True)
+        return command
+
+    add_folder("check", run_check, listing.show_check, "look for damage: the file, references, search index, orphaned rows, adapters")
+    command = add_folder("backup", run_backup, listing.show_backup, "a checked copy of the store, also while it is in use")
+    command.add_argument("--to", type=Path, metavar="FILE|FOLDER", help="default: backups/ in the data folder")
+    command = add_folder("restore", run_restore, listing.show_restore, "put a backup in the place of the store; what was there is kept")
+    command.add_argument("file", type=Path, metavar="FILE")
     add("demo", run_demo, listing.show_profile, "import the invented demo person", "demo")
     return parser
 

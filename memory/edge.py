@@ -32,22 +32,30 @@ def run_command(parser: argparse.ArgumentParser, argv: Sequence[str] | None = No
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
-        db = open_store()
-        try:
-            result = args.run(db, args)
-        finally:
-            db.close()
+        result = _run(args)
         print(json.dumps(result, ensure_ascii=False, indent=1) if args.json else args.show(result), flush=True)
+        return 1 if isinstance(result, dict) and result.get("ok") is False else 0
     except BrokenPipeError:
         # The reader (head, less) has had enough; keeps Python from complaining when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return _fail(args, "Stopped; nothing was left half done.", 130)
     except KeepsakeError as error:
         return _fail(args, str(error), 1)
     except Exception as error:  # noqa: BLE001 - the edge: anything else is a bug, told in a sentence and logged
         return _fail(args, f"Something unexpected went wrong ({type(error).__name__}){save_trace()}.", 1)
-    return 0
+
+
+def _run(args: argparse.Namespace) -> Any:
+    """The command's result; a command of a folder (check, restore) opens the store itself, for it may not open."""
+    if getattr(args, "folder_command", False):
+        return args.run(data_folder(), args)
+    db = open_store()
+    try:
+        return args.run(db, args)
+    finally:
+        db.close()
 
 
 def _fail(args: argparse.Namespace, sentence: str, status: int) -> int:

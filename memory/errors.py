@@ -86,3 +86,7 @@ class StoreBusy(KeepsakeError):
 
 class StoreDamaged(KeepsakeError):
     """The file is not a readable Keepsake store, or was written by a newer version."""
+
+
+class BadBackup(KeepsakeError):
+    """A backup cannot be made or read."""

@@ -122,6 +122,37 @@ def show_forgotten(result: Row) -> str:
     return f"Forgotten: {went or 'there was nothing'}."
 
 
+def show_check(result: Row) -> str:
+    """Whether the store is sound, and what was looked at."""
+    rows = result.get("rows") or {}
+    held = ", ".join(f"{rows[table]} {table}" for table in ("profiles", "messages", "facts", "adapters") if table in rows)
+    lines = [f"{result['file']}: {result['bytes'] / 1e6:.1f} MB{', ' + held if held else ''}."]
+    if result["ok"]:
+        lines.append(
+            "Sound: the file, its references, the search index and the hash of every adapter." if rows else "Nothing is stored yet."
+        )
+    else:
+        lines += [f"Problem: {problem}" for problem in result["problems"]]
+        newest = result["backups"][-1:] or ["none yet"]
+        lines.append(f"To go back: python -m memory restore FILE (newest in the backups folder: {newest[0]}).")
+    return "\n".join(lines)
+
+
+def show_backup(result: Row) -> str:
+    """Where the copy is and what it holds."""
+    rows = result["rows"]
+    return (
+        f"Saved and checked: {result['backup']} ({result['bytes'] / 1e6:.1f} MB, {rows.get('messages', 0)} messages, "
+        f"{rows.get('facts', 0)} facts, {rows.get('adapters', 0)} adapters).\nIt holds private messages: keep it where only you can read it."
+    )
+
+
+def show_restore(result: Row) -> str:
+    """What the store holds now, and where the former one is."""
+    kept = f" What was there before is in {result['kept']}." if result["kept"] else ""
+    return f"Restored {result['restored']}: {result['rows'].get('messages', 0)} messages, {result['rows'].get('facts', 0)} facts.{kept}"
+
+
 def _time(timestamp: str | None) -> str:
     return f"{timestamp[:16].replace('T', ' ')}  " if timestamp else ""
 

@@ -1,6 +1,8 @@
 """What several test files need: a data folder of its own for each test, and models that are loaded once."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,15 @@ import pytest
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@pytest.fixture(autouse=True)
+def doors_as_before() -> Iterator[None]:
+    """A test that serves a page must not leave its check behind for handlers that a later test calls by hand."""
+    doors = getattr(sys.modules.get("app.access"), "_doors", [])
+    before = list(doors)
+    yield
+    getattr(sys.modules.get("app.access"), "_doors", [])[:] = before
 
 
 @pytest.fixture

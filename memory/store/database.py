@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,16 +24,18 @@ from memory.store.migrations import MIGRATIONS
 FILE_NAME = "keepsake.db"
 BUSY_SECONDS = 10.0
 
+_folder: ContextVar[Path | None] = ContextVar("folder", default=None)
 _locks: "WeakKeyDictionary[Database, threading.RLock]" = WeakKeyDictionary()
 
 
 def data_folder() -> Path:
-    """The folder of all of Keepsake's data (KEEPSAKE_HOME, else the system's place), created for its owner only.
+    """The folder of all of Keepsake's data, created for its owner only: in_folder's, else KEEPSAKE_HOME, else the system's place.
 
     Raises StoreUnwritable.
     """
     chosen = os.environ.get("KEEPSAKE_HOME")
-    folder = Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("keepsake", appauthor=False))
+    usual = Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("keepsake", appauthor=False))
+    folder = _folder.get() or usual
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -40,6 +43,16 @@ def data_folder() -> Path:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise _unwritable(folder, "no permission to write")
     return folder
+
+
+@contextmanager
+def in_folder(folder: Path | None) -> Iterator[None]:
+    """Within, data_folder() is this folder (None: the usual one): whose data a handler of the page works on."""
+    token = _folder.set(folder)
+    try:
+        yield
+    finally:
+        _folder.reset(token)
 
 
 def open_store(home: Path | None = None) -> Database:
@@ -54,17 +67,44 @@ def open_store(home: Path | None = None) -> Database:
     except OSError as error:
         raise _unwritable(home, error.strerror or str(error)) from error
     with _explained(path):
-        db = _connect(path)
-        _migrate(db, path)
-        purge_if_due(db)
+        db = open_file(path)
+        try:
+            db.enable_wal()
+            _migrate(db, path)
+            purge_if_due(db)
+        except BaseException:
+            db.close()
+            raise
         return db
+
+
+def open_file(path: Path) -> Database:
+    """A connection to a file as it is: nothing is migrated or purged. Raises StoreDamaged for one that is no database."""
+    with _explained(path):
+        db = _connect(path)
+        try:
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+
+def schema_of(db: Database) -> list[str]:
+    """The migrations that were applied, oldest first; raises StoreDamaged for a store of a newer Keepsake."""
+    known = {migration.name for migration in MIGRATIONS._migrations}
+    applied = [migration.name for migration in MIGRATIONS.applied(db)]
+    newer = [name for name in applied if name not in known]
+    if newer:
+        raise StoreDamaged(f"{_path(db)} was written by a newer Keepsake ({newer[0]}): update Keepsake to open it.")
+    return applied
 
 
 def _connect(path: Path) -> Database:
     db = Database(sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False))
     db.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-    db.enable_wal()
-    db.execute("PRAGMA synchronous = NORMAL")
+    # Each commit reaches the disk before it counts: a power cut loses nothing that was said to be stored.
+    db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
     # Deleted rows are overwritten with zeros at once, not only at the next VACUUM.
     db.execute("PRAGMA secure_delete = ON")
@@ -72,14 +112,25 @@ def _connect(path: Path) -> Database:
 
 
 def _migrate(db: Database, path: Path) -> None:
-    known = {migration.name for migration in MIGRATIONS._migrations}
-    newer = [applied.name for applied in MIGRATIONS.applied(db) if applied.name not in known]
-    if newer:
-        raise StoreDamaged(f"{path} was written by a newer Keepsake ({newer[0]}): update Keepsake to open it.")
-    if MIGRATIONS.pending(db):
-        # Two processes may open a new store at once: the second waits here and then finds nothing pending.
-        with transaction(db):
-            MIGRATIONS.apply(db)
+    """Applies what is missing as one transaction that is checked before it counts; a store with data is backed up first."""
+    applied = schema_of(db)
+    pending = MIGRATIONS.pending(db)
+    if not pending:
+        return
+    if applied:
+        from memory.store.backups import FOLDER, KEPT, back_up, drop_automatic
+
+        done = back_up(path.parent, label=f"before-{pending[0].name}")
+        drop_automatic(path.parent, KEPT)
+        saved = f"; a copy from before is in {path.parent / FOLDER / Path(done['backup']).name}"
+    else:
+        saved = ""
+    # Two processes may open a new store at once: the second waits here and then finds nothing pending.
+    with transaction(db):
+        MIGRATIONS.apply(db)
+        broken = fetch(db, "PRAGMA foreign_key_check") or [row for row in fetch(db, "PRAGMA quick_check") if row["quick_check"] != "ok"]
+        if broken:
+            raise StoreDamaged(f"{path} could not be brought up to date, and was left as it was{saved}: run python -m memory check.")
 
 
 @contextmanager
@@ -128,6 +179,7 @@ def purge(db: Database) -> bool:
             db.execute("VACUUM")
             busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             if not busy:
+                _erase_automatic_backups(db)
                 db.execute("DELETE FROM purges_due")
                 return True
         except sqlite3.OperationalError:
@@ -135,6 +187,14 @@ def purge(db: Database) -> bool:
             # purges_due makes the next opening try again.
             pass
         return False
+
+
+def _erase_automatic_backups(db: Database) -> None:
+    """The copies that Keepsake made by itself (before a migration or a restore) hold what was just forgotten."""
+    from memory.store.backups import drop_automatic
+
+    if (path := _path(db)).name == FILE_NAME:
+        drop_automatic(path.parent)
 
 
 def request_purge(db: Database) -> None:

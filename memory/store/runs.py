@@ -162,6 +162,12 @@ def active_run(db: Database, profile_id: int) -> Run | None:
     return _run(row) if row else None
 
 
+def live_runs(db: Database) -> list[int]:
+    """The numbers of all runs whose process is alive; nothing is marked."""
+    rows = fetch(db, "SELECT id, pid, pid_started FROM runs WHERE state IN ('queued', 'running')")
+    return [row["id"] for row in rows if _alive(row["pid"], row["pid_started"])]
+
+
 def mark_interrupted(db: Database, profile_id: int) -> None:
     """Ends the live run of a profile as interrupted if its process is gone."""
     sql = "SELECT id, pid, pid_started FROM runs WHERE profile_id = ? AND state IN ('queued', 'running')"

@@ -1,0 +1,77 @@
+"""Files beside the store: a text or a database comes in, and lies on the disk whole or not at all; what must go is overwritten first."""
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+BLOCK = 1 << 20
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replaces a file by this text, for its owner only; after a crash there is the old one or the new one."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = fresh_name(path)
+    try:
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(fresh, path)
+        sync_folder(path.parent)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def fresh_name(path: Path) -> Path:
+    """A name beside `path` for its next version, that nobody else uses."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}.new")
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a rename in this folder outlast a power cut, where the system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def sync_file(path: Path) -> None:
+    """Makes a file's content outlast a power cut."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def erase(path: Path) -> None:
+    """Overwrites a file with zeros and deletes it; on SSDs and copying file systems an old block may survive, see SECURITY.md."""
+    if not path.is_file() or path.is_symlink():
+        path.unlink(missing_ok=True)
+        return
+    with suppress(OSError), path.open("r+b") as out:
+        left = path.stat().st_size
+        while left > 0:
+            left -= out.write(bytes(min(BLOCK, left)))
+        out.flush()
+        os.fsync(out.fileno())
+    path.unlink(missing_ok=True)
+
+
+def erase_store(path: Path) -> None:
+    """Erases a database with its log and index."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        erase(path.with_name(path.name + suffix))
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Erases half-written new versions that a killed process left behind, once they are a day old."""
+    import time
+
+    for left in folder.glob(".*.new"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > 24 * 3600:
+                erase(left)
