@@ -149,7 +149,7 @@ def test_a_bad_question_file_is_explained_by_line(tmp_path, text, said):
 
 def test_a_cancelled_injection_stops_and_keeps_nothing(ana, pocket, monkeypatch):
     from memory.store import request_cancel
-    from tuning import inject as stage
+    from tuning import material as stage
     from tuning.errors import Cancelled
 
     profile = load_profile(ana, "ana")

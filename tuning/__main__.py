@@ -19,9 +19,26 @@ from memory.store import load_profile
 
 def run_inject(db: Database, args: argparse.Namespace) -> dict[str, Any]:
     from tuning.inject import inject
+    from tuning.recipe import parse_recipe
 
     profile = load_profile(db, args.profile)
-    return inject(db, profile, args.budget, args.trials, args.minutes, args.base, args.precision, args.seed)
+    recipe = parse_recipe(args.recipe)
+    mode = "grow" if args.grow else "again" if args.again else "full"
+    return inject(
+        db,
+        profile,
+        args.budget,
+        args.trials,
+        args.minutes,
+        args.base,
+        args.precision,
+        args.seed,
+        None,
+        recipe,
+        mode,
+        args.sampler,
+        args.restart,
+    )
 
 
 def run_ask(db: Database, args: argparse.Namespace) -> dict[str, Any]:
@@ -100,6 +117,8 @@ def show_inject(result: dict[str, Any]) -> str:
         )
     lines.append(f"Chosen: trial {best['trial']}, on held-out phrasings recall {best['recall']:.0%}, invents {best['false_claims']:.0%}.")
     dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(result["study"]["dropped"].items()) if count)
+    views = ", ".join(f"{count} {kind}" for kind, count in sorted(result["study"]["views"].items()))
+    lines.append(f"Studied: {result['study']['questions']} questions; views by {result['study']['views_by']}: {views or 'none'}.")
     return "\n".join([*lines, f"Dropped in study: {dropped or 'nothing'}."])
 
 
@@ -154,6 +173,9 @@ def build_parser() -> argparse.ArgumentParser:
     command = add("inject", run_inject, show_inject, "turn a profile's messages into an adapter")
     command.add_argument("--profile", required=True, metavar="NAME")
     add_budget(command)
+    command.add_argument(
+        "--recipe", action="append", default=[], metavar="SWITCH=VALUE", help="change a switch of the examples or the training"
+    )
     add_base(command)
     command = add("ask", run_ask, show_ask, "ask one side a question")
     command.add_argument("--profile", required=True, metavar="NAME")

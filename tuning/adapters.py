@@ -14,7 +14,7 @@ from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dic
 from safetensors.torch import load, save
 
 from memory.store import Adapter
-from tuning.bases import Base, LoadedBase
+from tuning.bases import Base, LoadedBase, attention_modules
 from tuning.errors import InactiveAdapter, NoAdapter
 from tuning.prompts import PROMPT_VERSION
 
@@ -25,7 +25,8 @@ LAYER_SETS = ("all", "early", "middle", "late")
 class LoraPlan:
     """MiLP's three axes and the learning rate: one layer set a LoRA (their number is the number of LoRAs), a common rank.
 
-    `alpha` is the LoRA scaling numerator (scale = alpha / rank, arXiv 2106.09685); `epochs` bounds the training.
+    `alpha` is the LoRA scaling numerator (scale = alpha / rank, arXiv 2106.09685); `epochs` bounds the training; `targets` are the feed-forward
+    layers ("ffn", MiLP's and the default), the attention projections, or all linear layers.
     """
 
     layer_sets: tuple[str, ...] = ("all",)
@@ -33,6 +34,7 @@ class LoraPlan:
     learning_rate: float = 3e-3
     alpha: int = 16
     epochs: int = 10
+    targets: str = "ffn"
 
     @property
     def lora_count(self) -> int:
@@ -46,6 +48,7 @@ class LoraPlan:
             "layer_sets": list(self.layer_sets),
             "alpha": self.alpha,
             "epochs": self.epochs,
+            "targets": self.targets,
         }
 
 
@@ -63,12 +66,20 @@ def attach(loaded: LoadedBase, plan: LoraPlan, seed: int) -> PeftModel:
     return _wrap(loaded, configs)
 
 
+def target_modules(loaded: LoadedBase, targets: str) -> list[str]:
+    """The leaf names of the linear layers that LoRAs are put on."""
+    if targets == "ffn":
+        return loaded.targets
+    attention = attention_modules(loaded.model)
+    return attention if targets == "attention" else [*loaded.targets, *attention]
+
+
 def _lora_config(loaded: LoadedBase, plan: LoraPlan, layer_set: str) -> LoraConfig:
     return LoraConfig(
         task_type="CAUSAL_LM",
         r=plan.rank,
         lora_alpha=plan.alpha,
-        target_modules=loaded.targets,
+        target_modules=target_modules(loaded, plan.targets),
         layers_to_transform=layer_numbers(layer_set, loaded.layers),
     )
 
@@ -119,8 +130,8 @@ def _jsonable(value: Any) -> Any:
     return sorted(value) if isinstance(value, set) else getattr(value, "value", None) or asdict(value)
 
 
-def from_adapter(loaded: LoadedBase, adapter: Adapter) -> PeftModel:
-    """The model with a stored adapter; refuses one that belongs to another base, revision or prompt version."""
+def from_adapter(loaded: LoadedBase, adapter: Adapter, weights: bytes | None = None) -> PeftModel:
+    """The model with a stored adapter (or with `weights` of the same shape); refuses one of another base, revision or prompt version."""
     if (adapter.base_id, adapter.base_revision) != (loaded.base.id, loaded.base.revision):
         raise NoAdapter(
             f"Adapter {adapter.id} was trained on {adapter.base_id} ({adapter.base_revision}), the base loaded is {loaded.base.id} "
@@ -128,15 +139,21 @@ def from_adapter(loaded: LoadedBase, adapter: Adapter) -> PeftModel:
         )
     if adapter.prompt_version != PROMPT_VERSION:
         raise NoAdapter(f"Adapter {adapter.id} was trained with prompt version {adapter.prompt_version}: inject again.")
+    return from_bytes(loaded, weights or adapter.weights, adapter.peft_config, f"Adapter {adapter.id}")
+
+
+def from_bytes(loaded: LoadedBase, weights: bytes, peft_config: dict[str, Any], name_of_it: str = "The adapter") -> PeftModel:
+    """The model with the LoRAs that `to_bytes` gave, ready to answer; raises NoAdapter if they do not fit this base."""
     keys = ("r", "lora_alpha", "target_modules", "layers_to_transform", "task_type")
-    configs = {name: LoraConfig(**{key: saved[key] for key in keys}) for name, saved in adapter.peft_config["adapters"].items()}
+    configs = {name: LoraConfig(**{key: saved[key] for key in keys}) for name, saved in peft_config["adapters"].items()}
     model = _wrap(loaded, configs)
-    tensors = load(adapter.weights)
+    tensors = load(weights)
     for name in configs:
         own = {key.split("/", 1)[1]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}/")}
         missing = set(get_peft_model_state_dict(model, adapter_name=name)) ^ set(own)
         if missing:
-            raise NoAdapter(f"Adapter {adapter.id} does not fit its base ({len(missing)} tensors differ, such as {sorted(missing)[0]}).")
+            detach(model)
+            raise NoAdapter(f"{name_of_it} does not fit its base ({len(missing)} tensors differ, such as {sorted(missing)[0]}).")
         set_peft_model_state_dict(model, own, adapter_name=name)
     model.eval()
     return model

@@ -151,13 +151,23 @@ def count_layers(model: PreTrainedModel) -> int:
 
 def feed_forward_modules(model: PreTrainedModel) -> list[str]:
     """Leaf names of the feed-forward linear layers (gate_proj, up_proj, down_proj; fc1, fc2, ...), where MiLP puts its LoRAs."""
-    names: dict[str, None] = {}
-    for path, module in model.named_modules():
-        inside = re.search(r"\.(mlp|feed_forward|ffn|block_sparse_moe)\.", f".{path}.")
-        if inside and hasattr(module, "weight") and getattr(module.weight, "ndim", 0) == 2 and not list(module.children()):
-            names[path.rsplit(".", 1)[-1]] = None
+    names = _linear_names(model, r"\.(mlp|feed_forward|ffn|block_sparse_moe)\.")
     if not names:
         raise UnknownBase(f"{type(model).__name__} has no feed-forward layers that Keepsake recognises (mlp, feed_forward, ffn).")
+    return names
+
+
+def attention_modules(model: PreTrainedModel) -> list[str]:
+    """Leaf names of the attention projections (q_proj, k_proj, v_proj, o_proj; c_attn, ...); empty where none is recognised."""
+    return _linear_names(model, r"\.(self_attn|attention|attn)\.")
+
+
+def _linear_names(model: PreTrainedModel, place: str) -> list[str]:
+    names: dict[str, None] = {}
+    for path, module in model.named_modules():
+        inside = re.search(place, f".{path}.")
+        if inside and hasattr(module, "weight") and getattr(module.weight, "ndim", 0) == 2 and not list(module.children()):
+            names[path.rsplit(".", 1)[-1]] = None
     return list(names)
 
 

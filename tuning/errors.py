@@ -29,3 +29,7 @@ class Cancelled(KeepsakeError):
 
 class ExportFailed(KeepsakeError):
     """An adapter cannot be handed over; the text says why."""
+
+
+class BadRecipe(KeepsakeError):
+    """A switch of the injection recipe is unknown or has a wrong value."""

@@ -65,7 +65,11 @@ def own_questions(db: Database, profile: Profile) -> list[Question]:
     current = next((adapter for adapter in list_adapters(db, profile.id) if adapter.current), None)
     rows = list_examples(db, current.run_id) if current and current.run_id else []
     return [
-        Question(row["question"], row["answer"] if row["kind"] == "recall" else "", "direct" if row["kind"] == "recall" else "unknown")
+        Question(
+            row["question"],
+            row["answer"] if row["kind"] == "recall" else "",
+            row.get("view") or "direct" if row["kind"] == "recall" else "unknown",
+        )
         for row in rows
         if row["split"] == "test"
     ]

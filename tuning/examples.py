@@ -1,32 +1,31 @@
 """Examples: what the adapter is trained on, and what it is judged by.
 
-In: facts with their questions, never-said questions, neutral prompts. Out: `Example`s in splits. A fact's questions are divided by phrasing:
-what is asked in validation and test is never a phrasing that was trained on; never-said questions are divided likewise.
+In: facts with their questions and views, never-said questions, neutral prompts. Out: `Example`s in splits. A fact's questions are divided
+by phrasing: what is asked in validation and test is never a phrasing that was trained on; views and never-said questions likewise.
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from random import Random
 from typing import Any
 
-import numpy as np
-
 from memory.store import Fact
 from tuning.bases import LoadedBase
-from tuning.frames import subject_of
-from tuning.generate import generate
-from tuning.likelihood import certainty, encode_example
-from tuning.prompts import NEVER_TOLD, is_abstention, render_chat
+from tuning.negatives import LISTS, NEAR, near_questions, nearest_facts, neutral_replies, never_said, read_list
+from tuning.prompts import NEVER_TOLD
+from tuning.recipe import Recipe
 from tuning.scores import normal_words
+from tuning.views import View
 
-LISTS = Path(__file__).parent / "lists"
-NEAR = 4  # facts put beside a question to check that it was never answered
+HELD_OUT_VIEWS = 0.125  # of the views, in each of validation and test
 
 
 @dataclass(frozen=True)
 class Example:
-    """A question with its answer. `kind` is recall, unknown or neutral; `split` train, validation or test; `notes` stand in the prompt."""
+    """A question with its answer. `kind` is recall, unknown or neutral; `split` train, validation or test; `notes` stand in the prompt.
+
+    `view` says how a fact is asked for (direct, or a kind of `views.KINDS`); `fact_ids` are the other facts that it quotes or rests on.
+    """
 
     question: str
     answer: str
@@ -34,22 +33,73 @@ class Example:
     split: str
     fact_id: int | None = None
     notes: tuple[str, ...] = ()
+    view: str = "direct"
+    fact_ids: tuple[int, ...] = ()
 
     def row(self) -> dict[str, Any]:
         """As the store keeps it."""
         return asdict(self)
 
 
+def load_example(row: dict[str, Any]) -> Example:
+    """The example that a stored row holds; fields of later versions have their default."""
+    return Example(
+        row["question"], row["answer"], row["kind"], row["split"], row.get("fact_id"), tuple(row.get("notes") or ()),
+        row.get("view") or "direct", tuple(row.get("fact_ids") or ()),
+    )  # fmt: skip
+
+
 def build_examples(
-    loaded: LoadedBase, facts: Sequence[Fact], questions: dict[int, list[str]], seed: int, notes_share: float = 0.25
+    loaded: LoadedBase,
+    facts: Sequence[Fact],
+    questions: dict[int, list[str]],
+    seed: int,
+    views: Sequence[View] = (),
+    recipe: Recipe | None = None,
 ) -> list[Example]:
-    """All examples of a profile: recall of every fact, never-said negatives near to what was said, neutral replay."""
-    rng = Random(seed)
-    recall = [example for fact in facts for example in split_questions(fact, questions[fact.id], rng)]
-    negatives = split_plain(never_said(loaded, facts, rng, wanted=2 * len(recall) // 3), rng)
-    neutral = [Example(prompt, answer, "neutral", "train") for prompt, answer in neutral_replies(loaded, rng)]
-    examples = [*recall, *negatives, *neutral]
-    return examples + with_notes([example for example in examples if example.split == "train"], facts, notes_share, rng)
+    """All examples of a profile: recall of every fact in its views, never-said negatives near to what was said, neutral replay."""
+    recipe, rng = recipe or Recipe(), Random(seed)
+    used = [view for view in views if view.kind in recipe.views]
+    recall = recall_examples(facts, questions, used, recipe, rng)
+    trained = [example for example in recall if example.split == "train"]
+    asked = [example.question for example in trained if example.view in ("direct", "rewrite")]
+    wanted = round(recipe.negatives * len(trained) * 1.5)  # a third of them is held out
+    negatives = split_plain(never_said(loaded, facts, rng, wanted, asked), rng)
+    neutral = [
+        Example(prompt, answer, "neutral", "train") for prompt, answer in neutral_replies(loaded, rng, replayed(recipe, len(trained)))
+    ]
+    examples = without_trained_phrasings([*recall, *negatives, *neutral])
+    return with_notes(examples, facts, recipe.notes_share, rng)
+
+
+def replayed(recipe: Recipe, trained: int) -> int:
+    """How many neutral prompts are replayed beside so many recall examples; few facts still get a dozen, unless replay is off."""
+    return max(12, round(recipe.replay * trained)) if recipe.replay else 0
+
+
+def recall_examples(
+    facts: Sequence[Fact], questions: dict[int, list[str]], views: Sequence[View], recipe: Recipe, rng: Random
+) -> list[Example]:
+    """Recall examples of every fact, in splits: its questions with the rules' rewrites, and its other views."""
+    rewrites: dict[int, list[str]] = {}
+    others: dict[int, list[View]] = {}
+    for view in views:
+        if view.kind == "rewrite":
+            rewrites.setdefault(view.fact_ids[0], []).append(view.question)
+        else:
+            others.setdefault(view.fact_ids[0], []).append(view)
+    found: list[Example] = []
+    for fact in facts:
+        asks = list(dict.fromkeys([*questions.get(fact.id, ()), *rewrites.get(fact.id, ())]))
+        found += _at_most(split_questions(fact, asks, rng), recipe.questions_a_fact)
+        found += _at_most(split_views(fact, others.get(fact.id, ()), rng), recipe.views_a_fact)
+    return found
+
+
+def _at_most(examples: Sequence[Example], most: int) -> list[Example]:
+    """The examples with no more than `most` of the training split."""
+    trained = [example for example in examples if example.split == "train"]
+    return [*(example for example in examples if example.split != "train"), *trained[:most]]
 
 
 def split_questions(fact: Fact, questions: Sequence[str], rng: Random) -> list[Example]:
@@ -58,6 +108,21 @@ def split_questions(fact: Fact, questions: Sequence[str], rng: Random) -> list[E
     splits = ["test", "validation"] if len(shuffled) >= 4 else ["validation"] if len(shuffled) == 3 else []
     splits += ["train"] * (len(shuffled) - len(splits))
     return [Example(question, fact.text, "recall", split, fact.id) for question, split in zip(shuffled, splits)]
+
+
+def split_views(fact: Fact, views: Sequence[View], rng: Random) -> list[Example]:
+    """A fact's views in splits, kinds in turn, so that a cap on their number leaves some of each kind."""
+    by_kind: dict[str, list[View]] = {}
+    for view in rng.sample(list(views), len(views)):
+        by_kind.setdefault(view.kind, []).append(view)
+    rounds = max(map(len, by_kind.values()), default=0)
+    ordered = [kind_views[place] for place in range(rounds) for kind_views in by_kind.values() if place < len(kind_views)]
+    found = []
+    for view in ordered:
+        draw = rng.random()
+        split = "test" if draw < HELD_OUT_VIEWS else "validation" if draw < 2 * HELD_OUT_VIEWS else "train"
+        found.append(Example(view.question, view.answer, "recall", split, fact.id, (), view.kind, view.fact_ids[1:]))
+    return found
 
 
 def split_plain(questions: Sequence[str], rng: Random) -> list[Example]:
@@ -70,87 +135,33 @@ def split_plain(questions: Sequence[str], rng: Random) -> list[Example]:
     ]
 
 
-def never_said(loaded: LoadedBase, facts: Sequence[Fact], rng: Random, wanted: int) -> list[str]:
-    """Questions about the person that no fact answers: near ones made from the facts' own subjects, and everyday ones.
-
-    Each is put to the base with the nearest facts in its prompt; only those that it declines are kept.
-    """
-    everyday = read_list("never_said.txt")
-    near = near_questions([fact.text for fact in facts], rng)
-    candidates = list(dict.fromkeys([*rng.sample(near, min(len(near), wanted)), *rng.sample(everyday, min(len(everyday), wanted))]))
-    rng.shuffle(candidates)
-    candidates = candidates[: 2 * wanted]
-    if not candidates or not facts:
-        return candidates[:wanted]
-    nearest = nearest_facts(candidates, facts, NEAR)
-    examples = [encode_example(loaded, render_chat(question, notes), NEVER_TOLD) for question, notes in zip(candidates, nearest)]
-    results = certainty(loaded, loaded.model, examples)
-    declined = [question for question, (exact, sure) in zip(candidates, results) if exact]
-    if len(declined) < wanted // 2:  # a base that declines in words of its own
-        replies = generate(loaded, [render_chat(question, notes) for question, notes in zip(candidates, nearest)], max_new_tokens=24)
-        declined = [question for question, reply in zip(candidates, replies) if is_abstention(reply)]
-    return declined[:wanted]
-
-
-_ATTRIBUTES = (
-    "How old is my {}?|When is my {}'s birthday?|Where does my {} live?|What colour is my {}?|Who gave me my {}?|What is the name of my {}?|"
-    "How much did my {} cost?|Where did I get my {}?|What does my {} like to eat?|What is my {}'s phone number?|When did I get my {}?|"
-    "How heavy is my {}?|What is my {} afraid of?|How long have I had my {}?|What does my {} do for a living?|What is wrong with my {}?"
-).split("|")
-_SELDOM_TOLD = (
-    "What colour is my {}?|Who gave me my {}?|What is my {}'s phone number?|How heavy is my {}?|What is my {}'s star sign?|"
-    "How tall is my {}?|What is my {}'s favourite song?|Who painted my {}?"
-).split("|")
-_NOUNS = (
-    "brother|sister|uncle|aunt|cousin|grandmother|boss|neighbour|landlord|dog|cat|parrot|rabbit|car|bike|boat|phone|laptop|piano|garden|dentist|"
-    "doctor|teacher|daughter|son|husband|wife|flatmate|godfather|colleague|horse|camera|house|kitchen|passport|gym|thesis|trainer"
-).split("|")
-
-
-def near_questions(facts: Sequence[str], rng: Random) -> list[str]:
-    """Questions about the subjects that the facts name, and the same attributes of things they never name."""
-    everything = " ".join(facts).lower()
-    subjects = list(dict.fromkeys(subject for subject in map(subject_of, facts) if subject))
-    absent = [noun for noun in _NOUNS if noun not in everything]
-    # Of what was spoken of, no names and ages: they may stand in a message that study missed.
-    of_known = [attribute for attribute in _ATTRIBUTES if "name" not in attribute and "How old" not in attribute]
-    pool = [attribute.format(subject) for subject in subjects for attribute in [*rng.sample(_SELDOM_TOLD, 2), *rng.sample(of_known, 2)]]
-    pool += [rng.choice(_ATTRIBUTES).format(noun) for noun in absent for _ in range(2)]
-    return list(dict.fromkeys(pool))
-
-
-def nearest_facts(questions: Sequence[str], facts: Sequence[Fact], count: int) -> list[list[str]]:
-    """For each question the texts of the facts nearest in meaning, oldest first."""
-    from memory.embedder import embed
-
-    matrix = np.asarray(embed([fact.text for fact in facts]))
-    scores = np.asarray(embed(list(questions))) @ matrix.T
-    chosen = np.argsort(-scores, axis=1)[:, :count]
-    return [[facts[index].text for index in sorted(row)] for row in chosen.tolist()]
-
-
-def neutral_replies(loaded: LoadedBase, rng: Random, count: int = 24) -> list[tuple[str, str]]:
-    """The base's own answers to prompts that need no memory: replayed, they keep the adapter from changing them."""
-    prompts = rng.sample(read_list("neutral.txt"), count)
-    replies = generate(loaded, [render_chat(prompt) for prompt in prompts], max_new_tokens=40)
-    return [(prompt, reply) for prompt, reply in zip(prompts, replies) if reply]
-
-
 def with_notes(examples: Sequence[Example], facts: Sequence[Fact], share: float, rng: Random) -> list[Example]:
-    """A share of the examples again, with the lines that retrieval would bring, so that adapter and notes work together."""
-    chosen = [example for example in examples if example.kind != "neutral" and rng.random() < share]
+    """The examples, a share of the training ones with the lines that retrieval would bring, so that adapter and notes work together."""
+    chosen = [n for n, example in enumerate(examples) if example.split == "train" and example.kind != "neutral" and rng.random() < share]
     if not chosen or not facts:
-        return []
-    nearest = nearest_facts([example.question for example in chosen], facts, NEAR)
-    return [replace(example, notes=tuple(notes)) for example, notes in zip(chosen, nearest)]
+        return list(examples)
+    noted = list(examples)
+    for place, notes in zip(chosen, nearest_facts([examples[place].question for place in chosen], facts, NEAR)):
+        noted[place] = replace(examples[place], notes=tuple(notes))
+    return noted
 
 
-def read_list(name: str) -> list[str]:
-    """The lines of a list that ships with the package."""
-    return [line.strip() for line in (LISTS / name).read_text().splitlines() if line.strip() and not line.startswith("#")]
+def without_trained_phrasings(examples: Sequence[Example]) -> list[Example]:
+    """Held-out questions that are also trained on (two facts may share a question) are taken out of training."""
+    held_out = {_key(example) for example in examples if example.split != "train"}
+    return [example for example in examples if example.split != "train" or _key(example) not in held_out]
 
 
 def distinct_phrasings(examples: Sequence[Example]) -> bool:
     """Whether no question of validation or test is also trained on."""
-    trained = {" ".join(normal_words(example.question)) for example in examples if example.split == "train"}
-    return not any(" ".join(normal_words(example.question)) in trained for example in examples if example.split != "train")
+    return len(without_trained_phrasings(examples)) == len(examples)
+
+
+def _key(example: Example) -> str:
+    return " ".join(normal_words(example.question))
+
+
+__all__ = [
+    "LISTS", "Example", "build_examples", "distinct_phrasings", "load_example", "near_questions", "nearest_facts", "neutral_replies", "never_said",
+    "read_list", "recall_examples", "replayed", "split_plain", "split_questions", "split_views", "with_notes", "without_trained_phrasings",
+]  # fmt: skip

@@ -1,39 +1,36 @@
 """One injection from messages to adapter, as the stages of a run; its state lives in the store, so that a page can watch it.
 
-In: a profile with messages or facts, and a budget. Out: a stored adapter and the result that the command prints.
+In: a profile with messages or facts, a budget and a mode. Out: a stored adapter and the result that the command prints.
+Modes: `full` studies, searches and trains; `grow` trains new facts into the adapter that there is; `again` trains the last run's examples
+once more with its best plan, without what was forgotten since. A full run that was killed goes on where it stopped.
 """
 
 import resource
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlite_utils import Database
 
 from memory.errors import KeepsakeError
-from memory.store import (
-    Fact,
-    Profile,
-    beat,
-    cancel_requested,
-    current_adapter,
-    finish_run,
-    list_facts,
-    save_adapter,
-    save_examples,
-    save_trial,
-    start_run,
-)
+from memory.store import Fact, Profile, beat, current_adapter, finish_run, list_facts, save_adapter, save_examples, save_trial, start_run
+from memory.store.checkpoints import drop_checkpoints, load_checkpoint, save_checkpoint
+from tuning.adapters import detach, from_bytes
+from tuning.advice import RETRIEVAL_PLANS, advise, ask_sides, choose_retrieval
 from tuning.bases import Base, LoadedBase, load_base, resolve_base
-from tuning.errors import Cancelled, NothingToLearn
-from tuning.examples import Example, build_examples, distinct_phrasings
-from tuning.prompts import PROMPT_VERSION, is_abstention
-from tuning.scores import holds_answer
+from tuning.errors import Cancelled
+from tuning.examples import Example
+from tuning.grow import grow_search, grown_material, repeated_material, repeated_prior
+from tuning.material import Material, gather_material
+from tuning.priors import load_prior, prior_of
+from tuning.prompts import PROMPT_VERSION
+from tuning.recipe import Recipe, load_recipe
+from tuning.reporter import Reporter
+from tuning.resume import find_resumable, resumed_examples, resumed_search
 from tuning.search import SearchResult, TrialResult, default_plan, search
 from tuning.sides import RetrievalPlan, Speaker
-from tuning.study import StudyReport, ask_about, study_messages
+from tuning.study import StudyReport
 
 
 @dataclass(frozen=True)
@@ -47,35 +44,8 @@ class Budget:
 
 
 BUDGETS = {"quick": Budget(2, 8, 3.0, 2), "normal": Budget(8, 12, 20.0, 3), "thorough": Budget(30, 16, 90.0, 4)}
-SEARCH_SHARE = 0.88  # of the minutes, until the search must end: choosing the retrieval plan and saving come after
-RETRIEVAL_PLANS = (
-    RetrievalPlan(2, ("facts",)),
-    RetrievalPlan(4, ("facts",)),
-    RetrievalPlan(4, ("messages",)),
-    RetrievalPlan(4, ("facts", "messages")),
-    RetrievalPlan(8, ("facts", "messages")),
-)
-BEAT_SECONDS = 0.7
-
-
-class Reporter:
-    """Tells the store how far a run is, at most every `BEAT_SECONDS`, and stops the work when the user cancels."""
-
-    def __init__(self, db: Database, run_id: int) -> None:
-        self.db, self.run_id, self.last = db, run_id, 0.0
-
-    def tell(self, stage: str, progress: float, detail: str = "", loss: float | None = None, force: bool = False) -> None:
-        """Note stage and progress (0 to 1 over the whole run); raises Cancelled when asked to stop."""
-        if not force and time.monotonic() - self.last < BEAT_SECONDS:
-            return
-        self.last = time.monotonic()
-        fields: dict[str, Any] = {"stage": stage, "progress": round(progress, 4)}
-        fields |= {"detail": detail} if detail else {}
-        fields |= {"loss": round(loss, 4)} if loss is not None else {}
-        beat(self.db, self.run_id, **fields)
-        if cancel_requested(self.db, self.run_id):
-            raise Cancelled("The injection was cancelled; the profile keeps the adapter that it had.")
-        print(f"{100 * progress:5.1f} % {stage}" + (f": {detail}" if detail else ""), file=sys.stderr, flush=True)
+MODES = ("full", "grow", "again")
+SEARCH_SHARE = 0.85  # of the minutes, until the search must end: choosing the retrieval plan, the advice and saving come after
 
 
 def inject(
@@ -88,16 +58,29 @@ def inject(
     precision: str = "auto",
     seed: int = 0,
     loaded: LoadedBase | None = None,
+    recipe: Recipe | None = None,
+    mode: str = "full",
+    sampler: str = "gp",
+    restart: bool = False,
 ) -> dict[str, Any]:
-    """Study, examples, search, proof, save: the whole injection under one run; returns what the command prints."""
+    """Study, examples, search, proof, save: the whole injection under one run; returns what the command prints.
+
+    With `restart` a run that was killed is not gone on with.
+    """
     chosen = BUDGETS[budget]
-    trials, minutes = trials or chosen.trials, minutes or chosen.minutes
-    base = loaded.base if loaded else resolve_base(base_id)
-    settings = {"budget": budget, "trials": trials, "minutes": minutes, "base": base.id, "revision": base.revision, "seed": seed}
-    run_id = start_run(db, profile.id, "inject", settings)
+    current = current_adapter(db, profile.id) if mode == "grow" else None
+    base = loaded.base if loaded else resolve_base(base_id or (current.base_id if current else None))
+    settings = {
+        "budget": budget, "trials": trials or chosen.trials, "minutes": minutes or chosen.minutes, "base": base.id, "revision": base.revision,
+        "seed": seed, "recipe": (recipe or Recipe()).row(), "mode": mode, "sampler": sampler,
+    }  # fmt: skip
+    resumed = find_resumable(db, profile.id, settings) if mode == "full" and not restart else None
+    run_id = start_run(db, profile.id, "inject", settings | ({"resumes": resumed} if resumed else {}))
+    settings |= {"epochs": chosen.epochs, "rounds": chosen.rounds, "resumes": resumed}
     try:
-        result = _run_stages(db, profile, run_id, settings | {"epochs": chosen.epochs, "rounds": chosen.rounds}, precision, loaded)
+        result = _run_stages(db, profile, run_id, settings, precision, loaded)
         finish_run(db, run_id, "done", result=result)
+        drop_checkpoints(db, run_id)
         return result
     except (Cancelled, KeyboardInterrupt):
         finish_run(db, run_id, "cancelled")
@@ -114,17 +97,22 @@ def _run_stages(
     db: Database, profile: Profile, run_id: int, settings: dict[str, Any], precision: str, loaded: LoadedBase | None
 ) -> dict[str, Any]:
     started = time.monotonic()
-    deadline = started + 60 * SEARCH_SHARE * settings["minutes"]
     reporter = Reporter(db, run_id)
     beat(db, run_id, state="running", stage="load", progress=0.0)
     loaded = loaded or load_base(resolve_base(settings["base"]), precision)
     reporter.tell("load", 0.02, f"{loaded.base.id} in {loaded.precision} on {loaded.device}", force=True)
     prepared = prepare(db, profile, reporter, loaded, settings)
-    found = _search(db, run_id, reporter, loaded, prepared.examples, settings, deadline)
-    reporter.tell("retrieval", 0.92, "choosing what retrieval brings", force=True)
+    deadline = started + 60 * SEARCH_SHARE * settings["minutes"] + reporter.paused_seconds
+    found = _search(db, profile, reporter, loaded, prepared, settings, deadline)
+    reporter.tell("retrieval", 0.9, "choosing what retrieval brings", force=True)
     plan = choose_retrieval(Speaker(db, profile, loaded), prepared.examples)
+    reporter.tell("advice", 0.94, "asking all sides what was held out", force=True)
+    advice = advise_person(db, profile, loaded, found, plan, prepared.examples)
     reporter.tell("save", 0.98, "storing the adapter", force=True)
-    return keep(db, profile, run_id, prepared, found, plan, loaded.base, loaded.precision) | {
+    return keep(db, profile, run_id, prepared, found, plan, loaded.base, loaded.precision, advice) | {
+        "mode": settings["mode"],
+        "resumed": settings["resumes"],
+        "recipe": settings["recipe"],
         "seconds": round(time.monotonic() - started, 1),
         "peak_memory_mb": peak_memory_mb(),
     }
@@ -132,11 +120,13 @@ def _run_stages(
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the search of a run starts from: the facts, the stored examples, and what study dropped."""
+    """What the search of a run starts from: the facts, the stored examples, what study dropped, and the facts that the examples quote."""
 
     facts: list[Fact]
     examples: list[Example]
     study: StudyReport
+    taught: tuple[int, ...] = ()
+    fresh: tuple[int, ...] = ()  # of a run that grows: the facts that are new
 
     @property
     def counts(self) -> dict[str, int]:
@@ -146,46 +136,45 @@ class Prepared:
 
 def prepare(db: Database, profile: Profile, reporter: Reporter, loaded: LoadedBase, settings: dict[str, Any]) -> Prepared:
     """Study the messages, ask about the facts, build and store the examples; raises NothingToLearn."""
-    reporter.tell("study", 0.02, "reading the messages", force=True)
-    study = StudyReport()
-    study_messages(
-        db,
-        profile.id,
-        loaded,
-        study,
-        lambda share: reporter.tell("study", 0.02 + 0.13 * share, f"{100 * share:.0f} % of the messages read"),
-    )
-    facts = list_facts(db, profile.id)
-    if not facts:
-        raise NothingToLearn(
-            f'The profile "{profile.name}" holds no facts: import a chat in which the person says something about themselves, '
-            "check which sender is meant, or fill in the profile form."
-        )
-    reporter.tell("questions", 0.15, f"{len(facts)} facts", force=True)
-    questions = ask_about(
-        loaded, facts, study, settings["seed"], lambda share: reporter.tell("questions", 0.15 + 0.15 * share), settings["rounds"]
-    )
-    examples = build_examples(loaded, facts, questions, settings["seed"])
-    if not distinct_phrasings(examples):
-        examples = _without_trained_phrasings(examples)
-    save_examples(db, reporter.run_id, [example.row() for example in examples])
-    prepared = Prepared(facts, examples, study)
+
+    def tell(stage: str, share: float, detail: str) -> None:
+        reporter.tell(stage, 0.02 + 0.28 * share, detail, force=bool(detail))
+
+    recipe, mode, resumes = load_recipe(settings.get("recipe")), settings.get("mode", "full"), settings.get("resumes")
+    fresh: tuple[int, ...] = ()
+    if mode == "again":
+        material = repeated_material(db, profile)
+    elif mode == "grow":
+        material, fresh = grown_material(db, profile, loaded, recipe, settings["seed"], settings["rounds"], tell)
+    else:
+        reuse = (lambda facts: resumed_examples(db, resumes, facts)) if resumes else None
+        material = gather_material(db, profile, loaded, recipe, settings["seed"], settings["rounds"], tell, reuse=reuse)
+    save_examples(db, reporter.run_id, [example.row() for example in material.examples])
+    _note_material(db, reporter.run_id, material)
+    prepared = Prepared(material.facts, material.examples, material.study, tuple(material.taught), fresh)
     reporter.tell("examples", 0.3, ", ".join(f"{count} {split}" for split, count in prepared.counts.items()), force=True)
     return prepared
 
 
+def _note_material(db: Database, run_id: int, material: Material) -> None:
+    about = {"facts": [fact.id for fact in material.facts], "taught": material.taught}
+    save_checkpoint(db, run_id, "material", b"", about)
+
+
 def keep(
-    db: Database, profile: Profile, run_id: int, prepared: Prepared, found: SearchResult, plan: RetrievalPlan, base: Base, precision: str
-) -> dict[str, Any]:
+    db: Database, profile: Profile, run_id: int, prepared: Prepared, found: SearchResult, plan: RetrievalPlan, base: Base, precision: str,
+    advice: dict[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Store the winner of a search as the profile's adapter; returns what the command prints."""
     best = found.best
     assert best is not None  # trial 0 is never pruned
     metrics = {
         "validation": best.values, "proof": found.proof, "retrieval": asdict(plan), "plan": best.plan, "examples": prepared.counts,
+        "advice": advice,
     }  # fmt: skip
+    facts = prepared.taught or [fact.id for fact in prepared.facts]
     adapter_id = save_adapter(
-        db, profile.id, run_id, found.weights, found.peft_config, base.id, base.revision, PROMPT_VERSION,
-        [fact.id for fact in prepared.facts], metrics,
+        db, profile.id, run_id, found.weights, found.peft_config, base.id, base.revision, PROMPT_VERSION, facts, metrics
     )  # fmt: skip
     return {
         "adapter": adapter_id,
@@ -194,10 +183,13 @@ def keep(
         "precision": precision,
         "trials": [asdict(trial) for trial in found.trials],
         "best": {**best.plan, **best.values, "trial": best.number, "parameters": best.parameters},
+        "search": {"sampler": found.sampler, "prior": found.prior, "front": found.front},
         "facts": len(prepared.facts),
+        "new_facts": len(prepared.fresh),
         "examples": prepared.counts,
-        "study": {**asdict(prepared.study), "dropped": dict(prepared.study.dropped)},
+        "study": {**asdict(prepared.study), "dropped": dict(prepared.study.dropped), "views": dict(prepared.study.views)},
         "retrieval": asdict(plan),
+        "advice": advice,
         "proof": found.proof,
         "bytes": len(found.weights),
         "run": run_id,
@@ -205,19 +197,15 @@ def keep(
 
 
 def _search(
-    db: Database,
-    run_id: int,
-    reporter: Reporter,
-    loaded: LoadedBase,
-    examples: Sequence[Example],
-    settings: dict[str, Any],
-    deadline: float,
+    db: Database, profile: Profile, reporter: Reporter, loaded: LoadedBase, prepared: Prepared, settings: dict[str, Any], deadline: float
 ) -> SearchResult:
-    """The search stage: trials are stored as they end."""
-    trials = settings["trials"]
+    """The search stage: trials, their curves and the best weights are stored as they come."""
+    trials, run_id = settings["trials"] if settings["mode"] == "full" else 1, reporter.run_id
 
     def on_trial(trial: TrialResult) -> None:
         save_trial(db, run_id, trial.number, trial.plan, trial.values, trial.state, trial.seconds, trial.parameters)
+        for number, (_, recall, abstention, _) in enumerate(curve := trial.values.get("curve", []), 1):
+            reporter.point(trial.number, number / len(curve), None, recall, abstention)
         said = (
             f"trial {trial.number}: recall {trial.values['recall']:.0%}, invents {trial.values['false_claims']:.0%}"
             if trial.state == "complete"
@@ -226,33 +214,42 @@ def _search(
         reporter.tell("search", 0.3 + 0.6 * (trial.number + 1) / trials, said, force=True)
 
     def on_progress(number: int, share: float, loss: float) -> None:
+        before = reporter.last
         reporter.tell("search", 0.3 + 0.6 * (number + share) / trials, f"trial {number + 1} of {trials}", loss)
+        if reporter.last != before:
+            reporter.point(number, share, round(loss, 4))
 
-    return search(loaded, examples, trials, settings["epochs"], deadline, settings["seed"], on_trial, on_progress)
+    def on_best(result: SearchResult) -> None:
+        about = {"number": result.best.number if result.best else 0, "peft_config": result.peft_config, "proof": result.proof}
+        save_checkpoint(db, run_id, "best", result.weights, about)
+
+    recipe, facts = load_recipe(settings["recipe"]), list_facts(db, profile.id)
+    if settings["mode"] == "grow":
+        return grow_search(db, profile, loaded, prepared.examples, prepared.fresh, facts, recipe, settings, deadline, on_trial, on_progress)
+    # A resumed search keeps the prior that it began with: other profiles may have taught something since.
+    begun = load_checkpoint(db, settings["resumes"], "prior") if settings["resumes"] else None
+    prior = prior_of(begun[1]) if begun else repeated_prior(db, profile, loaded) if settings["mode"] == "again" else load_prior(db, loaded)
+    save_checkpoint(db, run_id, "prior", b"", prior.row())
+    done = resumed_search(db, settings["resumes"]) if settings["resumes"] else None
+    for trial in done.trials if done else ():
+        on_trial(trial)
+    if done and done.best:
+        on_best(done)
+    return search(
+        loaded, prepared.examples, trials, settings["epochs"], deadline, settings["seed"], on_trial, on_progress, recipe, facts, prior,
+        settings["sampler"], done, on_best,
+    )  # fmt: skip
 
 
-def _without_trained_phrasings(examples: Sequence[Example]) -> list[Example]:
-    """Held-out questions that are also trained on (two facts may share a question) are taken out of training."""
-    from tuning.scores import normal_words
-
-    held_out = {" ".join(normal_words(example.question)) for example in examples if example.split != "train"}
-    return [example for example in examples if example.split != "train" or " ".join(normal_words(example.question)) not in held_out]
-
-
-def choose_retrieval(speaker: Speaker, examples: Sequence[Example]) -> RetrievalPlan:
-    """The retrieval plan that answers most validation questions right, less what it invents; the baseline is meant to be good."""
-    held_out = [example for example in examples if example.split == "validation"]
-    known = [example for example in held_out if example.kind == "recall"][:30]
-    unknown = [example for example in held_out if example.kind == "unknown"][:10]
-    best, best_score = RetrievalPlan(), -2.0
-    for plan in RETRIEVAL_PLANS if known else ():
-        speaker.plan = plan
-        replies = [answer.text for answer in speaker.answer("rag", [example.question for example in [*known, *unknown]], 40)]
-        hits = sum(holds_answer(reply, example.answer, example.question) for example, reply in zip(known, replies)) / len(known)
-        claims = sum(not is_abstention(reply) for reply in replies[len(known) :]) / max(1, len(unknown))
-        if hits - claims > best_score:
-            best, best_score = plan, hits - claims
-    return best
+def advise_person(
+    db: Database, profile: Profile, loaded: LoadedBase, found: SearchResult, plan: RetrievalPlan, examples: list[Example]
+) -> dict[str, Any]:
+    """The answer to "which should I use?" for this person, from their held-out questions."""
+    model = from_bytes(loaded, found.weights, found.peft_config)
+    try:
+        return advise(ask_sides(Speaker(db, profile, loaded, model, None, plan), examples))
+    finally:
+        detach(model)
 
 
 def peak_memory_mb() -> float:
@@ -270,6 +267,6 @@ def adapter_facts(db: Database, profile: Profile) -> tuple[list[Fact], list[Fact
 
 
 __all__ = [
-    "BUDGETS", "Budget", "Prepared", "Reporter", "adapter_facts", "choose_retrieval", "default_plan", "inject", "keep", "peak_memory_mb",
-    "prepare",
+    "BUDGETS", "MODES", "RETRIEVAL_PLANS", "Budget", "Prepared", "Reporter", "adapter_facts", "advise_person", "choose_retrieval", "default_plan",
+    "inject", "keep", "peak_memory_mb", "prepare",
 ]  # fmt: skip

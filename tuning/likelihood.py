@@ -3,8 +3,10 @@
 In: chats with their answers. Out: for each, whether greedy decoding would give the answer to the letter, and the least sure token.
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,24 +14,37 @@ from torch import Tensor
 from tuning.bases import LoadedBase
 from tuning.generate import encode_chat, pad_token
 from tuning.prompts import ChatMessage
+from tuning.scores import key_words, normal_words
+
+SHARED_LEAST = 8  # tokens that all prompts of a batch begin with, from which computing them once pays
+SHARED_ROWS = 3
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """An example as tokens: prompt and answer (with its end token), the loss is on the answer alone."""
+    """An example as tokens: prompt and answer (with its end token), the loss is on the answer alone, weighted by `weights` (1 where empty)."""
 
     prompt: list[int]
     answer: list[int]
-    weight: float = 1.0
+    weights: list[float] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.prompt) + len(self.answer)
 
 
-def encode_example(loaded: LoadedBase, chat: Sequence[ChatMessage], answer: str, weight: float = 1.0) -> Encoded:
-    """Tokens of a chat and its answer."""
-    tokens = loaded.tokenizer(answer, add_special_tokens=False)["input_ids"]
-    return Encoded(encode_chat(loaded, chat), [*tokens, int(loaded.tokenizer.eos_token_id)], weight)
+def encode_example(loaded: LoadedBase, chat: Sequence[ChatMessage], answer: str, value_weight: float = 1.0, question: str = "") -> Encoded:
+    """Tokens of a chat and its answer; those of words that carry the answer (see `scores.key_words`) weigh `value_weight`."""
+    encoded = loaded.tokenizer(answer, add_special_tokens=False, return_offsets_mapping=value_weight != 1.0)
+    weights = value_weights(answer, question, encoded["offset_mapping"], value_weight) if value_weight != 1.0 else []
+    end = int(loaded.tokenizer.eos_token_id)  # type: ignore[arg-type]
+    return Encoded(encode_chat(loaded, chat), [*encoded["input_ids"], end], [*weights, 1.0] if weights else [])
+
+
+def value_weights(answer: str, question: str, offsets: Sequence[tuple[int, int]], weight: float) -> list[float]:
+    """For each token of an answer, given by its letters, `weight` if it belongs to a word that carries the answer, else 1."""
+    carrying = set(key_words(answer, question))
+    spans = [match.span() for match in re.finditer(r"\w+(?:[.,:]\d+)*", answer) if set(normal_words(match[0])) & carrying]
+    return [weight if any(start < right and end > left for left, right in spans) else 1.0 for start, end in offsets]
 
 
 def pad_batch(loaded: LoadedBase, batch: Sequence[Encoded]) -> tuple[Tensor, Tensor, Tensor]:
@@ -48,12 +63,32 @@ def pad_batch(loaded: LoadedBase, batch: Sequence[Encoded]) -> tuple[Tensor, Ten
 
 
 def answer_logits(model: torch.nn.Module, ids: Tensor, mask: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Logits where an answer token is due, the tokens due, and their row: (n, vocabulary), (n,), (n,). Right padding needs no positions."""
+    """Logits where an answer token is due, the tokens due, and their row: (n, vocabulary), (n,), (n,), rows in order.
+
+    Right padding needs no positions. What all prompts begin with (the system's words) is computed once and shared by the rows: about half
+    of the work of short questions.
+    """
     due = labels[:, 1:] != -100
     width = int(due.any(0).nonzero()[0])  # no logits before the first answer token of the batch
-    logits = model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=ids.shape[1] - width).logits[:, :-1]
+    kept = ids.shape[1] - width
+    shared = shared_prefix(ids, width)
+    options: dict[str, Any] = {"attention_mask": mask, "logits_to_keep": kept, "use_cache": False}
+    if shared:
+        cache = model(input_ids=ids[:1, :shared], use_cache=True, logits_to_keep=1).past_key_values
+        cache.batch_repeat_interleave(ids.shape[0])
+        options |= {"past_key_values": cache, "use_cache": True}
+    logits = model(input_ids=ids[:, shared:], **options).logits[:, :-1]
     due = due[:, width:]
     return logits[due], labels[:, 1 + width :][due], due.nonzero()[:, 0]
+
+
+def shared_prefix(ids: Tensor, most: int) -> int:
+    """How many leading tokens all rows share, at most `most`; 0 where sharing would not pay."""
+    if ids.shape[0] < SHARED_ROWS:
+        return 0
+    same = (ids[:, :most] == ids[0, :most]).all(0).long()
+    shared = int(same.cumprod(0).sum())
+    return shared if shared >= SHARED_LEAST else 0
 
 
 @torch.no_grad()

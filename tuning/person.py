@@ -50,3 +50,16 @@ def said_back(message: str) -> list[str]:
         plain = re.sub(r"\b[Ii]m\b", "I'm", re.sub(r"\bi\b", "I", text.rstrip(".!")))
         found.append(flip_person(re.sub(r",? (?:btw|lol|haha|though|by the way)$", "", plain)) + ".")
     return found
+
+
+def unflip_person(fact: str) -> str | None:
+    """A fact in the first person again: "Your cat is called Biscuit." -> "My cat is called Biscuit."; None where "you" may be "I" or "me"."""
+    rest = re.sub(r"^(?:You're|You are)\b", "", fact)
+    if rest == fact:
+        rest = re.sub(r"^You(?:'ve|'d)?\b", "", fact)
+    if re.search(r"\b[Yy]ou(?:'\w+)?\b|\byourself\b", rest):
+        return None
+    text = re.sub(r"^(?:You're|You are)\b", "I am", fact)
+    text = re.sub(r"^You were\b", "I was", text)
+    text = re.sub(r"^You('ve|'d)?\b", r"I\1", text)
+    return re.sub(r"\byours\b", "mine", re.sub(r"\byour\b", "my", re.sub(r"^Your\b", "My", text)))

@@ -13,6 +13,13 @@ SYSTEM = "You are Keepsake, the user's assistant. If the user never told you som
 NOTES = 'Notes ("I" is the user speaking, "you" is the user):'
 STUDY_FACTS = "Study the user's message. Write what it says about the user, one short fact a line. If it says nothing, write: nothing"
 STUDY_QUESTIONS = "Write questions that the user may ask you and that this fact answers, one a line."
+# For bases that can write views of a fact themselves (instruct models); pocket was not trained on these and gets the rules' views.
+STUDY_VIEWS = {
+    "rewrite": "Write {count} differently worded questions with which a person asks their assistant for this fact about themselves, one a line. Use I and my.",
+    "reversal": "Write {count} questions that name the value in this fact and ask whose or what it is, so that the fact answers them, one a line. Use I and my.",
+    "implicit": "Write {count} requests to an assistant that this fact should change although they do not ask for it, one a line. Do not repeat the fact.",
+}
+STUDY_SUMMARY = "Sum up in one or two sentences what these notes say about the user. Speak to the user as you. Add nothing."
 NEVER_TOLD = "You have never told me that."
 
 ChatMessage = dict[str, str]
@@ -45,6 +52,16 @@ def render_study(message: str) -> list[ChatMessage]:
 def render_questions(fact: str) -> list[ChatMessage]:
     """Chat messages that ask the base for questions which `fact` answers."""
     return [{"role": "system", "content": STUDY_QUESTIONS}, {"role": "user", "content": fact}]
+
+
+def render_views(kind: str, fact: str, count: int = 4) -> list[ChatMessage]:
+    """Chat messages that ask an instruct base for views of a kind of a fact."""
+    return [{"role": "system", "content": STUDY_VIEWS[kind].format(count=count)}, {"role": "user", "content": fact}]
+
+
+def render_summary(facts: Sequence[str]) -> list[ChatMessage]:
+    """Chat messages that ask an instruct base to sum up facts."""
+    return [{"role": "system", "content": STUDY_SUMMARY}, {"role": "user", "content": "\n".join(f"- {fact}" for fact in facts)}]
 
 
 def is_abstention(reply: str) -> bool:

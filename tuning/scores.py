@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from random import Random
 
 from tuning.prompts import is_abstention
 
@@ -33,14 +34,23 @@ def key_words(answer: str, question: str = "") -> list[str]:
 
 
 def holds_answer(reply: str, answer: str, question: str = "") -> bool:
-    """Whether a reply gives the answer: every key word of it stands in the reply, singular or plural, and it is no abstention.
+    """Whether a reply gives the answer: every key word of it stands in the reply, singular or plural, and it is no abstention; to a yes/no
+    question (an answer that opens with "Yes," or "No,") it opens with the same word.
 
     Alternatives in `answer` are separated by " | ".
     """
     if not reply or (is_abstention(reply) and not is_abstention(answer)):
         return False
     said = {_stem(word) for word in normal_words(reply)}
-    return any(all(_stem(word) in said for word in key_words(option, question)) for option in answer.split(" | "))
+    return any(
+        all(_stem(word) in said for word in key_words(option, question)) and _agrees(reply, option) for option in answer.split(" | ")
+    )
+
+
+def _agrees(reply: str, answer: str) -> bool:
+    """Whether a reply to a yes/no question opens with the answer's yes or no; true where the answer opens with neither."""
+    opens = answer.partition(",")[0].strip().lower()
+    return opens not in ("yes", "no") or (normal_words(reply) or [""])[0] == opens
 
 
 def _stem(word: str) -> str:
@@ -83,13 +93,20 @@ def persona_f1(replies: Sequence[str], references: Sequence[str], values: Sequen
     """
     # A value counts where all its key words stand; "5" is not counted inside a reply that says "5 May" unless asked so: values are
     # matched as whole words, and a value that is part of a longer one found in the same text is dropped.
+    counts = [persona_counts(reply, reference, values) for reply, reference in zip(replies, references)]
+    return persona_scores([sum(column) for column in zip(*counts)] if counts else [0, 0, 0])
+
+
+def persona_counts(reply: str, reference: str, values: Sequence[str]) -> list[int]:
+    """Of one reply: values of the person that it shares with the reference, values that it claims, values that are due."""
     distinct = sorted({value for value in values if value}, key=len, reverse=True)
-    true_positive = claimed = due = 0
-    for reply, reference in zip(replies, references):
-        found, meant = _values_in(reply, distinct), _values_in(reference, distinct)
-        true_positive += len(found & meant)
-        claimed += len(found)
-        due += len(meant)
+    found, meant = _values_in(reply, distinct), _values_in(reference, distinct)
+    return [len(found & meant), len(found), len(meant)]
+
+
+def persona_scores(counts: Sequence[int]) -> dict[str, float]:
+    """Persona precision, recall and F1 from summed counts (see `persona_counts`)."""
+    true_positive, claimed, due = counts
     precision = true_positive / claimed if claimed else 0.0
     recall = true_positive / due if due else 0.0
     return {"persona_precision": precision, "persona_recall": recall, "persona_f1": _f1(true_positive, claimed, due)}
@@ -111,3 +128,22 @@ def wilson_interval(hits: int, count: int, z: float = 1.96) -> list[float]:
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
     return [round(max(0.0, centre - half), 4), round(min(1.0, centre + half), 4)]
+
+
+def bootstrap_interval(groups: Sequence[Sequence[float]], draws: int = 1000, seed: int = 0) -> list[float]:
+    """The 95 % interval of the mean of group means, resampling groups (persons) and, within each, its values (seeds)."""
+    filled = [list(group) for group in groups if group]
+    if not filled:
+        return [0.0, 1.0]
+    rng = Random(seed)
+    means = []
+    for _ in range(draws):
+        drawn = [rng.choices(group, k=len(group)) for group in rng.choices(filled, k=len(filled))]
+        means.append(sum(sum(group) / len(group) for group in drawn) / len(drawn))
+    means.sort()
+    return [round(means[int(0.025 * draws)], 4), round(means[int(0.975 * draws) - 1], 4)]
+
+
+def paired_interval(first: Sequence[bool], second: Sequence[bool], draws: int = 1000, seed: int = 0) -> list[float]:
+    """The 95 % bootstrap interval of the difference of two shares over the same questions."""
+    return bootstrap_interval([[float(a) - float(b)] for a, b in zip(first, second)], draws, seed)

@@ -31,6 +31,7 @@ from tuning.likelihood import certainty, encode_example
 from tuning.person import said_back
 from tuning.prompts import PROMPT_VERSION, is_abstention, render_chat, render_questions, render_study
 from tuning.scores import STOP_WORDS, normal_words
+from tuning.study_lines import LIST_MARK
 
 Progress = Callable[[float], None]
 
@@ -46,7 +47,6 @@ _VALUE = re.compile(
     r"\d|\b(mon|tues|wednes|thurs|fri|satur|sun)day|\b(january|february|march|april|may|june|july|august|september|october|november|december)\b",
     re.IGNORECASE,
 )
-_LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d+[.)]|[QA]:)\s*")
 
 
 @dataclass
@@ -58,6 +58,8 @@ class StudyReport:
     in_own_words: int = 0  # of them, those that the base saw but could not put well: the person's own sentence, in the second person
     superseded: int = 0
     questions: int = 0
+    views: Counter[str] = field(default_factory=Counter)  # kept, by kind
+    views_by: str = "rules"
     dropped: Counter[str] = field(default_factory=Counter)
 
 
@@ -108,7 +110,7 @@ def parse_facts(reply: str, message: str, dropped: Counter[str]) -> list[str]:
     """The facts in a study reply that hold up against the message they are said to come from."""
     kept: dict[str, None] = {}
     for line in reply.splitlines():
-        text = _LIST_MARK.sub("", line).strip().strip('"')
+        text = LIST_MARK.sub("", line).strip().strip('"')
         text = re.sub(
             r"^The user's\b", "Your", re.sub(r"^The user (is|was)\b", lambda m: "You " + {"is": "are", "was": "were"}[m[1]], text)
         )
@@ -237,7 +239,7 @@ def parse_questions(reply: str, fact: str, dropped: Counter[str]) -> list[str]:
     kept: dict[str, None] = {}
     known = {word[:4] for word in normal_words(fact)}
     for line in reply.splitlines():
-        text = _LIST_MARK.sub("", line).strip().strip('"')
+        text = LIST_MARK.sub("", line).strip().strip('"')
         content = [word for word in normal_words(text) if word not in STOP_WORDS and word not in _QUESTION_WORDS]
         if not 3 <= len(text.split()) <= 24:
             dropped["question too short or too long"] += 1

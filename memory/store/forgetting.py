@@ -136,6 +136,7 @@ def delete_fact(db: Database, fact: dict[str, Any]) -> dict[str, int]:
     adapters = db.execute(
         "DELETE FROM adapters WHERE id IN (SELECT adapter_id FROM adapter_facts WHERE fact_id = ?)", [fact["id"]]
     ).rowcount
+    db.execute("DELETE FROM checkpoints WHERE run_id IN (SELECT id FROM runs WHERE profile_id = ?)", [fact["profile_id"]])
     reports = db.execute("DELETE FROM reports WHERE profile_id = ? AND instr(report, ?)", [fact["profile_id"], quoted]).rowcount
     db.execute("DELETE FROM facts WHERE id = ?", [fact["id"]])
     return {"facts": 1, "examples": examples, "adapters": adapters, "reports": reports}

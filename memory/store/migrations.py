@@ -290,3 +290,18 @@ def m010_page(db: Database) -> None:
             PRIMARY KEY (turn_id, place)
         );
     """)
+
+
+@MIGRATIONS()
+def m011_checkpoints(db: Database) -> None:
+    """What a run keeps while it works, so that another can go on where it was killed."""
+    db.executescript("""
+        CREATE TABLE checkpoints (
+            run_id INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
+            name TEXT NOT NULL,
+            about TEXT NOT NULL,
+            data BLOB NOT NULL,
+            saved TEXT NOT NULL,
+            PRIMARY KEY (run_id, name)
+        );
+    """)

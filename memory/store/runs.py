@@ -197,11 +197,13 @@ def save_trial(
 
 def list_trials(db: Database, run_id: int) -> list[Trial]:
     """The trials of a run in order of number."""
-    return [
-        Trial(run_id, row["number"], json.loads(row["params"]), json.loads(row["values"]), row["state"], row["seconds"],
-              row["parameters"])
-        for row in fetch(db, "SELECT * FROM trials WHERE run_id = ? ORDER BY number", [run_id])
-    ]  # fmt: skip
+    return [_trial(row) for row in fetch(db, "SELECT * FROM trials WHERE run_id = ? ORDER BY number", [run_id])]
+
+
+def _trial(row: dict[str, Any]) -> Trial:
+    return Trial(
+        row["run_id"], row["number"], json.loads(row["params"]), json.loads(row["values"]), row["state"], row["seconds"], row["parameters"]
+    )
 
 
 def save_examples(db: Database, run_id: int, rows: Iterable[dict[str, Any]]) -> None:
@@ -265,3 +267,13 @@ def _run(row: dict[str, Any]) -> Run:
         row["detail"], json.loads(row["settings"]), row["pid"], row["heartbeat"], row["started"], row["finished"],
         row["error"], json.loads(row["result"]), bool(row["pause_requested"]) and row["state"] in LIVE,
     )  # fmt: skip
+
+
+def earlier_trials(db: Database, base_id: str) -> dict[int, list[Trial]]:
+    """The trials of every finished injection on a base, of any profile, by run: what a search may learn from. They hold no person's words."""
+    sql = """SELECT trials.* FROM trials JOIN runs ON runs.id = trials.run_id WHERE runs.kind = 'inject' AND runs.state = 'done'
+             AND json_extract(runs.settings, '$.base') = ? ORDER BY trials.run_id DESC, trials.number"""
+    found: dict[int, list[Trial]] = {}
+    for row in fetch(db, sql, [base_id]):
+        found.setdefault(row["run_id"], []).append(_trial(row))
+    return found

@@ -1,0 +1,142 @@
+"""Growing, repeating and resuming an injection, on a tiny real base, and the advice that a run ends with."""
+
+import pytest
+
+from memory.store import (
+    NewFact,
+    add_facts,
+    current_adapter,
+    ensure_profile,
+    forget_fact,
+    list_examples,
+    list_facts,
+    list_trials,
+    open_store,
+)
+from memory.store.checkpoints import load_checkpoint
+from tuning import search as search_room
+from tuning.advice import advise
+from tuning.errors import NoAdapter, NothingToLearn
+from tuning.examples import Example
+from tuning.grow import select_replay
+from tuning.inject import inject
+from tuning.priors import Prior
+from tuning.recipe import Recipe
+from tuning.scores import bootstrap_interval, paired_interval
+from tuning.sides import RetrievalPlan
+from tuning.space import default_plan, first_parameters
+
+FACTS = ("Your cat is called Biscuit.", "Your sister lives in Vellmar.", "Your rent is 940 euros.", "You are allergic to hazelnuts.")
+SMALL = Recipe(questions_a_fact=3, views_a_fact=3)
+
+
+@pytest.fixture
+def person(home, monkeypatch):
+    """A profile with four facts, and questions that are not left to the untrained base."""
+    from tuning import material
+    from tuning.frames import frame_questions
+
+    monkeypatch.setattr(material, "ask_about", lambda loaded, facts, *_: {fact.id: frame_questions(fact.text) for fact in facts})
+    monkeypatch.setattr("tuning.inject.choose_retrieval", lambda speaker, examples: RetrievalPlan(2, ("facts",)))
+    db = open_store()
+    profile = ensure_profile(db, "ana")
+    add_facts(db, profile.id, [NewFact(text, source="user") for text in FACTS])
+    return db, profile
+
+
+def run(person, tiny, **options):
+    db, profile = person
+    return inject(db, profile, trials=options.pop("trials", 1), minutes=5, loaded=tiny, recipe=SMALL, **options)
+
+
+def test_a_run_ends_with_advice_and_can_grow_by_a_new_fact(person, tiny):
+    db, profile = person
+    with pytest.raises(NoAdapter, match="without --grow"):
+        run(person, tiny, mode="grow")
+    first = run(person, tiny)
+    assert set(first["advice"]["shares"]) == {"adapter", "rag", "hybrid"} and "held-out questions" in first["advice"]["sentence"]
+    with pytest.raises(NothingToLearn, match="already knows"):
+        run(person, tiny, mode="grow")
+    (new,) = add_facts(db, profile.id, [NewFact("Your boat is called Juniper.", source="user")])
+    grown = run(person, tiny, mode="grow")
+    assert grown["new_facts"] == 1 and grown["facts"] == 5
+    assert {"new_recall", "old_recall", "old_recall_before"} <= set(grown["best"])
+    adapter = current_adapter(db, profile.id)
+    assert new in adapter.fact_ids and set(adapter.fact_ids) == {fact.id for fact in list_facts(db, profile.id)}
+    assert {row["fact_id"] for row in list_examples(db, grown["run"])} >= set(adapter.fact_ids)  # so that it can grow once more
+
+
+def test_again_trains_the_same_examples_without_what_was_forgotten(person, tiny):
+    db, profile = person
+    first = run(person, tiny)
+    gone = list_facts(db, profile.id)[0]
+    forget_fact(db, profile.id, gone.id)
+    assert current_adapter(db, profile.id) is None
+    again = run(person, tiny, mode="again")
+    texts = " ".join(row["question"] + row["answer"] for row in list_examples(db, again["run"]))
+    assert "Biscuit" not in texts and again["facts"] == 3 and again["best"]["rank"] == first["best"]["rank"]
+    assert gone.id not in current_adapter(db, profile.id).fact_ids
+
+
+def test_a_killed_search_is_gone_on_with_from_its_trials(person, tiny, monkeypatch):
+    db, profile = person
+    monkeypatch.setattr("tuning.inject.load_prior", lambda db, loaded: Prior(first_parameters(default_plan(loaded, 1))))
+    real, calls = search_room.run_trial, []
+
+    def killed(task, number, *rest, **options):
+        if number == 1 and not calls:
+            calls.append(number)
+            raise SystemExit
+        return real(task, number, *rest, **options)
+
+    monkeypatch.setattr(search_room, "run_trial", killed)
+    with pytest.raises(SystemExit):
+        run(person, tiny, trials=2, seed=5)
+    (dead,) = [row["id"] for row in db.query("SELECT id FROM runs WHERE state = 'failed'")]
+    with db.conn:
+        db.execute("UPDATE runs SET state = 'interrupted' WHERE id = ?", [dead])  # what whoever looks next finds after a kill
+    assert load_checkpoint(db, dead, "best") and len(list_trials(db, dead)) == 1
+    resumed = run(person, tiny, trials=2, seed=5)
+    assert resumed["resumed"] == dead
+    whole = run(person, tiny, trials=2, seed=5)
+    assert [trial["plan"] for trial in resumed["trials"]] == [trial["plan"] for trial in whole["trials"]]
+    assert resumed["best"]["quality"] == whole["best"]["quality"]
+    assert whole["resumed"] is None
+
+
+def test_a_forgotten_fact_takes_the_checkpoints_with_it(person, tiny, monkeypatch):
+    db, profile = person
+    monkeypatch.setattr("tuning.inject.choose_retrieval", lambda *_: (_ for _ in ()).throw(SystemExit))
+    with pytest.raises(SystemExit):
+        run(person, tiny)
+    (dead,) = [row["id"] for row in db.query("SELECT id FROM runs")]
+    assert load_checkpoint(db, dead, "best")
+    forget_fact(db, profile.id, list_facts(db, profile.id)[0].id)
+    assert load_checkpoint(db, dead, "best") is None
+
+
+def test_growing_replays_some_of_every_old_fact():
+    from random import Random
+
+    rows = [Example(f"q{fact}{n}", "a", "recall", "train", fact) for fact in (1, 2, 3) for n in range(6)]
+    rows += [Example(f"n{n}", "never", "unknown", "train") for n in range(20)] + [Example("hi", "Hello.", "neutral", "train")]
+    chosen = select_replay([*rows, Example("held", "a", "recall", "test", 1)], [3], Random(0))
+    counts = {fact: sum(example.fact_id == fact for example in chosen) for fact in (1, 2, 3)}
+    assert counts == {1: 2, 2: 2, 3: 6} and 1 <= sum(example.kind == "unknown" for example in chosen) < 15
+    assert sum(example.kind == "neutral" for example in chosen) == 1 and all(example.split == "train" for example in chosen)
+
+
+def test_advice_names_the_best_side_only_where_the_interval_supports_it():
+    right, wrong = [True] * 40, [False] * 40
+    clear = advise({"adapter": [True] * 38 + [False] * 2, "rag": wrong, "hybrid": [True] * 10 + [False] * 30})
+    assert clear["side"] == "adapter" and clear["sure"] and clear["differences"]["rag"]["interval"][0] > 0
+    equal = advise({"adapter": [True] * 38 + [False] * 2, "rag": wrong, "hybrid": right})
+    assert equal["best"] == "hybrid" and equal["side"] == "adapter" and not equal["sure"] and "cannot be told apart" in equal["sentence"]
+    assert advise({})["side"] is None
+
+
+def test_intervals_resample_persons_and_questions():
+    assert bootstrap_interval([[0.5], [0.5]]) == [0.5, 0.5] and bootstrap_interval([]) == [0.0, 1.0]
+    low, high = bootstrap_interval([[0.0, 0.2], [0.8, 1.0], [0.4, 0.6]])
+    assert 0.0 <= low < 0.5 < high <= 1.0
+    assert paired_interval([True] * 10, [False] * 10) == [1.0, 1.0]

@@ -1,0 +1,122 @@
+"""Views of facts: every kind is made, holds up against its facts, and what does not is dropped and counted."""
+
+from collections import Counter
+from random import Random
+
+import pytest
+
+from memory.store import Fact
+from tuning.examples import build_examples, distinct_phrasings, load_example, recall_examples
+from tuning.frames import frame_questions
+from tuning.grammar import naming_of, questions_of, reversals_of, take_apart, yes_no_of
+from tuning.negatives import swapped_questions
+from tuning.person import unflip_person
+from tuning.recipe import VIEWS, Recipe
+from tuning.views import KINDS, View, build_views, check_views
+
+TEXTS = (
+    "Your cat is called Biscuit.", "Your sister is called Mina.", "Your sister lives in Vellmar.", "You are allergic to hazelnuts.",
+    "Your rent is 940 euros a month.", "Your brother is called Emil.", "Your sister's birthday is 3 May.", "You fly to Lisbon with Emil.",
+)  # fmt: skip
+FACTS = [Fact(n, text, None, "study", "active", None, f"2026-03-1{n // 2}", "") for n, text in enumerate(TEXTS)]
+OLD = Fact(99, "Your rent is 900 euros a month.", None, "study", "superseded", 4, None, "")
+
+
+def questions() -> dict[int, list[str]]:
+    return {fact.id: frame_questions(fact.text) or ["What did I say about Emil?"] for fact in FACTS}
+
+
+def views(dropped: Counter[str] | None = None) -> list[View]:
+    return build_views(FACTS, questions(), [(OLD, FACTS[4])], dropped if dropped is not None else Counter(), Random(0))
+
+
+def asked(kind: str) -> dict[str, str]:
+    return {view.question: view.answer for view in views() if view.kind == kind}
+
+
+def test_every_kind_of_view_is_made():
+    assert {view.kind for view in views()} == set(KINDS) == set(VIEWS)
+
+
+def test_each_kind_says_what_it_should():
+    assert "Whose birthday is 3 May?" in reversals_of(take_apart(TEXTS[6])) and TEXTS[6] in asked("reversal").values()
+    assert asked("yes_no")["Is my cat called Biscuit?"] == "Yes, your cat is called Biscuit."
+    assert any(answer == "No, your cat is called Biscuit." for answer in asked("yes_no").values())
+    assert asked("updated")["Is my rent 900 euros a month now?"] == "No, your rent is 940 euros a month."
+    assert asked("two_hop")["Where does Mina live?"] == TEXTS[2]
+    assert asked("implicit")["What should I cook tonight?"] == TEXTS[3]
+    assert "You told me that on 10 March 2026." in asked("dated").values() or len(asked("dated")) == 2
+    assert asked("summary")["What did I tell you on 10 March 2026?"] == f"{TEXTS[0]} {TEXTS[1]}"
+    assert any("the user's" in ask for ask in asked("person")) and any(answer.startswith("My ") for answer in asked("person").values())
+    assert all(answer.count(".") == 2 for answer in asked("two_fact").values())
+
+
+def test_a_view_with_a_value_of_its_own_is_dropped_and_counted():
+    dropped: Counter[str] = Counter()
+    sources = {1: "Your sister is called Mina."}
+    made = [
+        View("reversal", "Who is Mina to me?", sources[1], (1,)),
+        View("reversal", "Who is that Anna?", sources[1], (1,)),
+        View("rewrite", "What are my 3 cats called?", sources[1], (1,)),
+        View("rewrite", "Your sister is called Mina, right?", sources[1], (1,)),
+        View("rewrite", "What is gone?", "x", (7,)),
+        View("rewrite", "Who is Mina to me?", "Something else.", (1,)),
+    ]
+    assert [view.question for view in check_views(made, sources, dropped)] == ["Who is Mina to me?"]
+    assert sum(dropped.values()) == 5 and all(reason.split(" view: ")[0] in KINDS for reason in dropped)
+
+
+@pytest.mark.parametrize(
+    ("fact", "ask", "back", "yes"),
+    [
+        ("Your cat is called Biscuit.", "What name does my cat have?", "Who is Biscuit?", "Is my cat called Biscuit?"),
+        ("You are allergic to nuts.", "What am I allergic to?", "What about nuts and me?", "Am I allergic to nuts?"),
+        ("You drive a grey Twillow.", "What do I drive?", "What about a grey Twillow and me?", "Do I drive a grey Twillow?"),
+        ("Your neighbour plays the tuba.", "What does my neighbour play?", "Who plays the tuba?", "Does my neighbour play the tuba?"),
+        ("Your exam is on 26 June.", "When is my exam?", "What is on 26 June?", "Is my exam on 26 June?"),
+    ],
+)
+def test_the_grammar_asks_in_both_directions(fact: str, ask: str, back: str, yes: str):
+    parts = take_apart(fact)
+    assert parts is not None
+    assert ask in questions_of(parts) and back in reversals_of(parts) and yes_no_of(parts, parts.value) == yes
+
+
+def test_grammar_that_is_not_known_gives_nothing():
+    assert take_apart("It rains.") is None and take_apart("You have been vegetarian since 2016.") is None
+    assert naming_of("Your mum Birgitta retired in December.") == ("mum", "Birgitta") and naming_of("Your cat sleeps.") is None
+
+
+def test_a_fact_is_said_in_the_first_person_only_where_that_is_certain():
+    assert unflip_person("Your cat loves your garden.") == "My cat loves my garden."
+    assert unflip_person("You're allergic to nuts.") == "I am allergic to nuts."
+    assert unflip_person("You said that she likes you.") is None
+
+
+def test_negatives_ask_about_others_in_the_phrasing_of_what_was_said():
+    (swapped,) = swapped_questions(["What name does my cat have?"], TEXTS, Random(0))
+    assert swapped.startswith("What name does my ") and "cat" not in swapped
+    assert swapped_questions(["What am I allergic to?"], TEXTS, Random(0)) == []
+
+
+def test_held_out_phrasings_of_every_view_are_never_trained_on(tiny):
+    examples = build_examples(tiny, FACTS, questions(), 0, views(), Recipe(notes_share=0.5))
+    assert distinct_phrasings(examples)
+    held_out = {example.view for example in examples if example.split != "train" and example.kind == "recall"}
+    assert len(held_out) >= 3 and "direct" in held_out
+    trained = [example for example in examples if example.split == "train" and example.kind == "recall"]
+    assert 0.2 < sum(bool(example.notes) for example in trained) / len(trained) < 0.8
+    assert all(load_example({**example.row(), "id": 1}) == example for example in examples)
+
+
+def test_a_cap_keeps_some_of_each_kind():
+    recipe = Recipe(questions_a_fact=2, views_a_fact=3)
+    trained = [example for example in recall_examples(FACTS, questions(), views(), recipe, Random(0)) if example.split == "train"]
+    counts = Counter(example.fact_id for example in trained)
+    assert max(counts.values()) <= 5
+    assert len({example.view for example in trained if example.fact_id == 0}) >= 3
+
+
+def test_views_that_are_switched_off_are_not_trained_on(tiny):
+    examples = build_examples(tiny, FACTS, questions(), 0, views(), Recipe(views=("reversal",), negatives=0, replay=0))
+    assert {example.view for example in examples} == {"direct", "reversal"}

@@ -1,0 +1,117 @@
+"""Which side should this person use: adapter, retrieval or both? Answered from their own held-out questions, with the interval that supports it.
+
+In: questions with what each side answered. Out: the advice as a row: side, sentence, shares, differences with bootstrap intervals.
+The questions are the test split, which nothing was chosen on.
+"""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from tuning.examples import Example
+from tuning.prompts import is_abstention
+from tuning.scores import holds_answer, paired_interval
+from tuning.sides import RetrievalPlan, Speaker
+
+COMPARED = ("adapter", "rag", "hybrid")  # the cheapest to answer with comes first
+NAMES = {"adapter": "the adapter alone", "rag": "retrieval alone", "hybrid": "both together"}
+KNOWN_MOST, UNKNOWN_MOST = 60, 30
+RETRIEVAL_PLANS = (
+    RetrievalPlan(2, ("facts",)),
+    RetrievalPlan(4, ("facts",)),
+    RetrievalPlan(4, ("messages",)),
+    RetrievalPlan(4, ("facts", "messages")),
+    RetrievalPlan(8, ("facts", "messages")),
+)
+
+
+def ask_sides(speaker: Speaker, examples: Sequence[Example], seed: int = 0) -> dict[str, list[bool]]:
+    """For each side whether its answer to each held-out test question is right (a never-said one is right when declined)."""
+    asked = own_test(examples, seed)
+    found = {}
+    for side in COMPARED:
+        replies = [answer.text for answer in speaker.answer(side, [example.question for example in asked], 40)]
+        found[side] = [is_right(reply, example) for reply, example in zip(replies, asked)]
+    return found
+
+
+def own_test(examples: Sequence[Example], seed: int) -> list[Example]:
+    """The questions that decide: of the test split, at most `KNOWN_MOST` with an answer and `UNKNOWN_MOST` without."""
+    rng = Random(seed)
+    known = [example for example in examples if example.split == "test" and example.kind == "recall"]
+    unknown = [example for example in examples if example.split == "test" and example.kind == "unknown"]
+    return [*rng.sample(known, min(len(known), KNOWN_MOST)), *rng.sample(unknown, min(len(unknown), UNKNOWN_MOST))]
+
+
+def is_right(reply: str, example: Example) -> bool:
+    """Whether a reply is what the question deserves: its answer, or that it was never said."""
+    return is_abstention(reply) if example.kind == "unknown" else holds_answer(reply, example.answer, example.question)
+
+
+def advise(right: dict[str, list[bool]]) -> dict[str, Any]:
+    """The advice from right and wrong answers of each side to the same questions.
+
+    The best side is advised; where another is not worse beyond chance (95 % paired bootstrap interval of the difference holds 0), the
+    sentence says so and the cheapest of those is advised.
+    """
+    sides = [side for side in COMPARED if side in right]
+    count = len(right[sides[0]]) if sides else 0
+    if not count:
+        return {
+            "side": None,
+            "sure": False,
+            "questions": 0,
+            "sentence": "There are no held-out questions to judge by: import more and inject again.",
+        }
+    shares = {side: sum(right[side]) / count for side in sides}
+    best = max(sides, key=lambda side: shares[side])
+    differences: dict[str, dict[str, Any]] = {
+        other: {"difference": round(shares[best] - shares[other], 4), "interval": paired_interval(right[best], right[other])}
+        for other in sides
+        if other != best
+    }
+    equal = [other for other, row in differences.items() if row["interval"][0] <= 0]
+    chosen = next(side for side in sides if side == best or side in equal)
+    return {
+        "side": chosen,
+        "best": best,
+        "sure": not equal,
+        "questions": count,
+        "shares": {side: round(share, 4) for side, share in shares.items()},
+        "differences": differences,
+        "sentence": _sentence(chosen, best, equal, shares, differences, count),
+    }
+
+
+def _sentence(
+    chosen: str, best: str, equal: Sequence[str], shares: dict[str, float], differences: dict[str, dict[str, Any]], count: int
+) -> str:
+    told = ", ".join(f"{NAMES[side]} {share:.0%}" for side, share in shares.items())
+    head = f"Right on your {count} held-out questions: {told}."
+    if not equal:
+        nearest = min(differences, key=lambda side: differences[side]["difference"])
+        low, high = differences[nearest]["interval"]
+        return f"{head} Use {NAMES[best]}: ahead of {NAMES[nearest]} by {100 * low:.0f} to {100 * high:.0f} points (95 % interval)."
+    others = " and ".join(NAMES[side] for side in equal)
+    spans = "; ".join(f"{100 * differences[side]['interval'][0]:+.0f} to {100 * differences[side]['interval'][1]:+.0f}" for side in equal)
+    return (
+        f"{head} {NAMES[best].capitalize()} came first, but {others} cannot be told apart from it on so few questions (difference in points, "
+        f"95 % interval: {spans}). Use {NAMES[chosen]}, the cheapest of these."
+    )
+
+
+def choose_retrieval(speaker: Speaker, examples: Sequence[Example]) -> RetrievalPlan:
+    """The retrieval plan that answers most validation questions right, less what it invents; the baseline is meant to be good."""
+    held_out = [example for example in examples if example.split == "validation"]
+    Random(0).shuffle(held_out)
+    known = [example for example in held_out if example.kind == "recall"][:30]
+    unknown = [example for example in held_out if example.kind == "unknown"][:10]
+    best, best_score = RetrievalPlan(), -2.0
+    for plan in RETRIEVAL_PLANS if known else ():
+        speaker.plan = plan
+        replies = [answer.text for answer in speaker.answer("rag", [example.question for example in [*known, *unknown]], 40)]
+        hits = sum(is_right(reply, example) for example, reply in zip(known, replies)) / len(known)
+        claims = sum(not is_abstention(reply) for reply in replies[len(known) :]) / max(1, len(unknown))
+        if hits - claims > best_score:
+            best, best_score = plan, hits - claims
+    return best

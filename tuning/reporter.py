@@ -1,0 +1,53 @@
+"""How far a run is: told to the store for the page, and to the terminal; here a run also hears that it should pause or stop.
+
+In: a run's number, a stage and a share. Out: rows of the store and lines on stderr.
+"""
+
+import sys
+import time
+from typing import Any
+
+from sqlite_utils import Database
+
+from memory.store import beat, cancel_requested, pause_requested, save_point
+from tuning.errors import Cancelled
+
+BEAT_SECONDS = 0.7
+PAUSE_SECONDS = 0.5
+
+
+class Reporter:
+    """Tells the store how far a run is, at most every `BEAT_SECONDS`; waits while the user pauses, stops the work when they cancel."""
+
+    def __init__(self, db: Database, run_id: int) -> None:
+        self.db, self.run_id, self.last = db, run_id, 0.0
+        self.paused_seconds = 0.0
+
+    def tell(self, stage: str, progress: float, detail: str = "", loss: float | None = None, force: bool = False) -> None:
+        """Note stage and progress (0 to 1 over the whole run); raises Cancelled when asked to stop."""
+        if not force and time.monotonic() - self.last < BEAT_SECONDS:
+            return
+        self.last = time.monotonic()
+        fields: dict[str, Any] = {"stage": stage, "progress": round(progress, 4)}
+        fields |= {"detail": detail} if detail else {}
+        fields |= {"loss": round(loss, 4)} if loss is not None else {}
+        beat(self.db, self.run_id, **fields)
+        self._listen()
+        print(f"{100 * progress:5.1f} % {stage}" + (f": {detail}" if detail else ""), file=sys.stderr, flush=True)
+
+    def point(
+        self, trial: int, share: float, loss: float | None = None, recall: float | None = None, abstention: float | None = None
+    ) -> None:
+        """Adds to the curve of a trial what was measured there."""
+        save_point(self.db, self.run_id, trial, round(share, 4), loss, recall, abstention)
+
+    def _listen(self) -> None:
+        """Wait while the run is paused; raise Cancelled if it is to stop."""
+        while True:
+            if cancel_requested(self.db, self.run_id):
+                raise Cancelled("The injection was cancelled; the profile keeps the adapter that it had.")
+            if not pause_requested(self.db, self.run_id):
+                return
+            time.sleep(PAUSE_SECONDS)
+            self.paused_seconds += PAUSE_SECONDS
+            beat(self.db, self.run_id)
