@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 120.0
 
-Key = tuple[str, int, int | None]  # data folder, profile, adapter
+Key = tuple[str, int, str | None, bool]  # data folder, profile, hash of the adapter, whether it may be used
 
 
 class Speakers:
@@ -60,7 +60,8 @@ class Speakers:
         try:
             current = next((adapter for adapter in list_adapters(db, profile.id) if adapter.current), None)
             base = base_of(current) if current else resolve_base()
-            key = (str(data_folder()), profile.id, current.id if current else None)
+            # By its hash, not its number: a number may be used again after everything was forgotten.
+            key = (str(data_folder()), profile.id, current.sha256 if current else None, bool(current and current.usable))
             if self._speaker is not None and key == self._key and base == self._meant:
                 db.close()
                 return self._speaker

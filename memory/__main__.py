@@ -15,13 +15,14 @@ from sqlite_utils import Database
 from memory import listing
 from memory.demo import import_demo
 from memory.edge import Command, run_command
-from memory.errors import BadForm, UnknownFact
+from memory.errors import BadForm, UnknownAdapter, UnknownFact
 from memory.importing import ImportOptions, import_files, preview_files
 from memory.profile_facts import save_profile_form, tidy_field
 from memory.redaction import KINDS
 from memory.retrieval import search
 from memory.store import (
     add_memory,
+    allow_adapter,
     back_up,
     check_store,
     count_rows,
@@ -34,11 +35,14 @@ from memory.store import (
     forget_fact,
     forget_message,
     import_profile,
+    list_adapters,
+    list_certificates,
     list_facts,
     list_imports,
     list_memories,
     list_messages,
     list_profiles,
+    load_certificate,
     load_profile,
     pin_memories,
     rename_profile,
@@ -46,6 +50,7 @@ from memory.store import (
     skip_memories,
     transaction,
     undo_import,
+    use_adapter,
 )
 
 
@@ -142,6 +147,30 @@ def run_demo(db: Database, args: argparse.Namespace) -> dict[str, Any]:
     return {**asdict(profile), **count_rows(db, profile.id)}
 
 
+def run_adapters(db: Database, args: argparse.Namespace) -> list[dict[str, Any]]:
+    profile = load_profile(db, args.profile)
+    if args.allow is not None:
+        allow_adapter(db, profile.id, args.allow)
+    if args.refuse is not None:
+        allow_adapter(db, profile.id, args.refuse, False)
+    if args.use is not None:
+        if args.use not in {adapter.id for adapter in list_adapters(db, profile.id)}:
+            raise UnknownAdapter(
+                f'There is no adapter number {args.use} in the profile "{profile.name}": list them with the adapters command.'
+            )
+        use_adapter(db, args.use)
+    return [
+        {"id": adapter.id, "current": adapter.current, "stale": adapter.stale, "allowed": adapter.allowed, "base": adapter.base_id,
+         "created": adapter.created, "facts": len(adapter.fact_ids), "bytes": adapter.size, "sha256": adapter.sha256}
+        for adapter in list_adapters(db, profile.id)
+    ]  # fmt: skip
+
+
+def run_certificates(db: Database, args: argparse.Namespace) -> Any:
+    profile = load_profile(db, args.profile)
+    return [load_certificate(db, profile.id, args.id)] if args.id is not None else list_certificates(db, profile.id)
+
+
 def run_check(home: Path, _: argparse.Namespace) -> dict[str, Any]:
     return check_store(home)
 
@@ -203,6 +232,14 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument("--fact", type=int, metavar="ID")
     what.add_argument("--message", type=int, metavar="ID")
     what.add_argument("--all", action="store_true", help="everything but the profile's name")
+    command = add(
+        "adapters", run_adapters, listing.show_adapters, "list a profile's adapters; say which is used, and whether a stale one may be"
+    )
+    command.add_argument("--use", type=int, metavar="ID", help="make it the current one")
+    command.add_argument("--allow", type=int, metavar="ID", help="use it although it knows something that was forgotten")
+    command.add_argument("--refuse", type=int, metavar="ID", help="take that back")
+    command = add("certificates", run_certificates, listing.show_certificates, "what was forgotten, when, and what was proved; no content")
+    command.add_argument("--id", type=int, metavar="ID")
     command = add("profile", run_profile, listing.show_profile, "show or change what a person typed about themselves")
     command.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="an empty value removes it")
     command.add_argument("--about", metavar="TEXT|@FILE", help="the free text, or the file that holds it")

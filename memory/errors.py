@@ -68,6 +68,10 @@ class AdapterDamaged(KeepsakeError):
     """The stored weights differ from those that were saved."""
 
 
+class StaleAdapter(KeepsakeError):
+    """The adapter was trained on something that has been forgotten since, and the person has not allowed it."""
+
+
 class UnknownTurn(KeepsakeError):
     """No stored turn has this number."""
 
@@ -90,3 +94,7 @@ class StoreDamaged(KeepsakeError):
 
 class BadBackup(KeepsakeError):
     """A backup cannot be made or read."""
+
+
+class UnknownCertificate(KeepsakeError):
+    """No certificate of this profile has this number."""

@@ -117,9 +117,50 @@ def _rows(rows: Row) -> str:
 
 
 def show_forgotten(result: Row) -> str:
-    """What went, by kind."""
-    went = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in result["forgotten"].items() if count)
-    return f"Forgotten: {went or 'there was nothing'}."
+    """What went, by kind, and what is left to do."""
+    kinds = {**result["forgotten"]}
+    certificate, stale = kinds.pop("certificate", None), kinds.get("adapters_stale")
+    went = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in kinds.items() if count)
+    lines = [f"Forgotten: {went or 'there was nothing'}."]
+    if stale:
+        lines.append("An adapter still knows it and is not used any more: inject again, and it is replaced by one that never saw it.")
+    if certificate:
+        lines.append(f"Certificate {certificate} (python -m memory certificates --profile NAME).")
+    return "\n".join(lines)
+
+
+def show_adapters(result: list[Row]) -> str:
+    """One line an adapter, the newest first."""
+    lines = []
+    for row in result:
+        state = "knows something forgotten" + (", allowed" if row["allowed"] else ", not used") if row["stale"] else "sound"
+        lines.append(
+            f"{row['id']:>5}  {_time(row['created'])}{row['base']}, {row['facts']} facts, {row['bytes'] / 1e6:.1f} MB, {state}"
+            f"{'  (current)' if row['current'] else ''}"
+        )
+    return "\n".join(lines) or "There are no adapters yet: python -m tuning inject makes one."
+
+
+def show_certificates(result: list[Row]) -> str:
+    """What was forgotten when, and what is proved about it."""
+    lines = []
+    for row in result:
+        what = "everything" if row["kind"] == "all" else f"{row['kind']} {row['number']}"
+        found = "the file still has to be purged" if row["traces_found"] is None else f"found in {row['traces_found']} files afterwards"
+        lines.append(f"{row['certificate']:>5}  {_time(row['forgotten_at'])}{what}: {found}{_weights(row)}.")
+        lines += [f"       Your own backup {name} may still hold it." for name in row["own_backups"]]
+    return "\n".join(lines) or "Nothing was forgotten yet."
+
+
+def _weights(row: Row) -> str:
+    """What became of the adapters that knew it."""
+    if not row["stale_adapters"]:
+        return ""
+    if row["adapter"] is None:
+        return f"; adapter {', '.join(map(str, row['stale_adapters']))} knows it still, inject again"
+    probe = row["probe"]
+    said = f", which recalls it {'no better than' if probe['forgotten'] else 'BETTER than'} the base (probe)" if probe else ""
+    return f"; replaced by adapter {row['adapter']}{said}"
 
 
 def show_check(result: Row) -> str:

@@ -234,9 +234,9 @@ def test_forgetting_a_fact_takes_all_that_was_made_of_it(db: Database, ana: int,
     with_cat, without = adapter(db, ana, [cat, tea]), adapter(db, ana, [tea])
     save_report(db, ana, "recall", {"misses": [f"Your cat is {SECRET.title()}."]})
     went = forget_fact(db, ana, cat)
-    assert went == {"facts": 1, "examples": 3, "adapters": 1, "reports": 1, "messages_excluded": 1}
+    assert went == {"facts": 1, "examples": 3, "adapters_stale": 1, "reports": 1, "turns": 0, "messages_excluded": 1, "certificate": 1}
     assert [row["q"] for row in list_examples(db, run)] == [3]
-    assert [a.id for a in list_adapters(db, ana)] == [without] != [with_cat]
+    assert {a.id: (bool(a.stale), a.usable) for a in list_adapters(db, ana)} == {with_cat: (True, False), without: (False, True)}
     assert list(embeddings.read_vectors(db, ana, "fact", "m")) == []
     assert list_messages(db, ana)[0].excluded
     assert not file_holds(tmp_path, SECRET)
@@ -268,7 +268,7 @@ def test_forgetting_a_message_takes_its_facts_unless_another_message_says_so(db:
     home, tea, _ = (fact.id for fact in list_facts(db, ana))
     adapter(db, ana, [home]), adapter(db, ana, [tea])
     went = forget_message(db, ana, first)
-    assert (went["messages"], went["facts"], went["adapters"]) == (1, 1, 1)
+    assert (went["messages"], went["facts"], went["adapters_stale"]) == (1, 1, 1)
     assert [(f.text, f.message_id) for f in list_facts(db, ana)] == [
         ("You like tea.", second),
         ("You like jazz.", None),
@@ -285,7 +285,7 @@ def test_forgetting_all_leaves_the_name_and_nothing_else(db: Database, ana: int,
     save_vote(db, save_turn(db, ana, "c", SECRET, "a", "b", SECRET, SECRET, {}), "left")
     save_report(db, ana, "recall", {"x": SECRET})
     went = forget_all(db, ana)
-    assert went == {name: 1 for name in ("messages", "facts", "runs", "adapters", "turns", "reports", "examples", "votes")}
+    assert went == {name: 1 for name in ("messages", "facts", "runs", "adapters", "turns", "reports", "examples", "votes", "certificate")}
     assert load_profile(db, "ana").id == ana and not file_holds(tmp_path, SECRET)
     assert len(say(db, ana, f"My password is {SECRET}")) == 1  # a fresh start
 

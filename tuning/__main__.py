@@ -41,6 +41,24 @@ def run_inject(db: Database, args: argparse.Namespace) -> dict[str, Any]:
     )
 
 
+def run_forget(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    from tuning.errors import NothingToLearn
+    from tuning.inject import inject
+    from tuning.unlearning import forget_and_inject
+
+    profile = load_profile(db, args.profile)
+
+    def again(loaded: Any) -> dict[str, Any]:
+        """The last examples without what went: no new study, and one trial of the plan that won, unless more are asked for."""
+        options: dict[str, Any] = {"seed": args.seed, "loaded": loaded}
+        try:
+            return inject(db, profile, args.budget, args.trials or 1, args.minutes, mode="again", **options)
+        except NothingToLearn:
+            return inject(db, profile, args.budget, args.trials, args.minutes, **options)
+
+    return forget_and_inject(db, profile, args.fact, args.message, again, args.precision)
+
+
 def run_ask(db: Database, args: argparse.Namespace) -> dict[str, Any]:
     from tuning.sides import open_speaker
 
@@ -122,6 +140,12 @@ def show_inject(result: dict[str, Any]) -> str:
     return "\n".join([*lines, f"Dropped in study: {dropped or 'nothing'}."])
 
 
+def show_forget(result: dict[str, Any]) -> str:
+    from memory.listing import show_certificates
+
+    return show_certificates([result["certificate"]])
+
+
 def show_ask(result: dict[str, Any]) -> str:
     lines = [f"  read: {note}" for note in result["notes"]]
     return "\n".join([*lines, result["answer"] or "(no answer)"])
@@ -177,6 +201,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--recipe", action="append", default=[], metavar="SWITCH=VALUE", help="change a switch of the examples or the training"
     )
     add_base(command)
+    command = add("forget", run_forget, show_forget, "forget a fact or message, inject again without it, and prove that it is gone")
+    command.add_argument("--profile", required=True, metavar="NAME")
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("--fact", type=int, metavar="ID")
+    what.add_argument("--message", type=int, metavar="ID")
+    command.add_argument("--precision", choices=("auto", "fp32", "bf16", "nf4"), default="auto")
+    add_budget(command)
     command = add("ask", run_ask, show_ask, "ask one side a question")
     command.add_argument("--profile", required=True, metavar="NAME")
     command.add_argument("--side", required=True, choices=("base", "rag", "adapter", "hybrid"))

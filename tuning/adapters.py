@@ -154,9 +154,23 @@ def from_bytes(loaded: LoadedBase, weights: bytes, peft_config: dict[str, Any], 
         if missing:
             detach(model)
             raise NoAdapter(f"{name_of_it} does not fit its base ({len(missing)} tensors differ, such as {sorted(missing)[0]}).")
+        try:
+            _check_tensors(name_of_it, get_peft_model_state_dict(model, adapter_name=name), own)
+        except NoAdapter:
+            detach(model)
+            raise
         set_peft_model_state_dict(model, own, adapter_name=name)
     model.eval()
     return model
+
+
+def _check_tensors(name_of_it: str, expected: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> None:
+    """Raises NoAdapter for weights that an adapter of this plan cannot have: another shape, whole numbers, NaN or infinity."""
+    for key, tensor in own.items():
+        if tensor.shape != expected[key].shape:
+            raise NoAdapter(f"{name_of_it} does not fit its base ({key} is {list(tensor.shape)}, not {list(expected[key].shape)}).")
+        if not tensor.is_floating_point() or not torch.isfinite(tensor).all():
+            raise NoAdapter(f"{name_of_it} holds weights that are no finite numbers ({key}): it is damaged, inject again.")
 
 
 @torch.no_grad()

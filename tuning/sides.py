@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from peft import PeftModel
 from sqlite_utils import Database
 
+from memory.errors import StaleAdapter
 from memory.retrieval import Hit, search
-from memory.store import Adapter, Profile, current_adapter, load_adapter
+from memory.store import Adapter, Profile, list_adapters, load_adapter
 from tuning.adapters import from_adapter, with_side
 from tuning.bases import Base, LoadedBase, load_base, resolve_base
 from tuning.errors import NoAdapter
@@ -54,9 +55,12 @@ class Speaker:
     model: PeftModel | None = None
     adapter_id: int | None = None
     plan: RetrievalPlan = field(default_factory=RetrievalPlan)
+    refused: str = ""  # why the profile's adapter is not used, though there is one
 
     def check_side(self, side: str) -> None:
         """Raise NoAdapter if the side needs an adapter that is not there."""
+        if side in WITH_ADAPTER and self.model is None and self.refused:
+            raise StaleAdapter(self.refused)
         if side in WITH_ADAPTER and self.model is None:
             raise NoAdapter(f'The profile "{self.profile.name}" has no adapter for {self.loaded.base.id} yet: inject first.')
 
@@ -126,14 +130,17 @@ def open_speaker(
     db: Database, profile: Profile, base_id: str | None = None, precision: str = "auto", loaded: LoadedBase | None = None
 ) -> Speaker:
     """Load the base (that of the profile's adapter unless another is named) and the profile's current adapter if it fits."""
-    current = current_adapter(db, profile.id)
+    current = next((adapter for adapter in list_adapters(db, profile.id) if adapter.current), None)
     base = resolve_base(base_id) if base_id or current is None else base_of(current)
     if loaded is None:
         loaded = load_base(base, precision)
     speaker = Speaker(db, profile, loaded)
     if current is not None and current.base_id == loaded.base.id and current.base_revision == loaded.base.revision:
-        speaker.model = from_adapter(loaded, load_adapter(db, current.id))
-        speaker.adapter_id = current.id
+        try:
+            speaker.model = from_adapter(loaded, load_adapter(db, current.id))
+            speaker.adapter_id = current.id
+        except StaleAdapter as error:
+            speaker.refused = str(error)  # retrieval and the bare base answer all the same
         chosen = current.metrics.get("retrieval")
         if chosen:
             speaker.plan = RetrievalPlan(int(chosen["k"]), tuple(chosen["sources"]))

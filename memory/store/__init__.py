@@ -4,8 +4,18 @@ A room (module) for each kind of thing; `docs/store.md` describes the tables. Ti
 """
 
 from memory.store import embeddings
-from memory.store.adapters import Adapter, current_adapter, list_adapters, load_adapter, save_adapter, use_adapter
+from memory.store.adapters import (
+    Adapter,
+    allow_adapter,
+    current_adapter,
+    drop_stale_adapters,
+    list_adapters,
+    load_adapter,
+    save_adapter,
+    use_adapter,
+)
 from memory.store.backups import back_up, check_store, move_store, restore
+from memory.store.certificates import find_traces, list_certificates, load_certificate, note_probe
 from memory.store.chats import (
     Judgement,
     Turn,
@@ -43,6 +53,7 @@ from memory.store.forgetting import (
     forget_fact,
     forget_facts,
     forget_message,
+    sole_facts,
 )
 from memory.store.forms import ABOUT_ME, fact_of_field
 from memory.store.imports import Import, drop_import, list_imports, save_import_report, start_import, undo_import
@@ -107,16 +118,16 @@ from memory.store.transfer import duplicate_profile, export_profile, import_prof
 from memory.store.words import match_words
 
 __all__ = [
-    "ABOUT_ME", "active_run", "Adapter", "add_facts", "add_memory", "back_up", "beat", "cancel_requested", "check_profile_name", "check_store", "count_rows",
+    "ABOUT_ME", "active_run", "Adapter", "add_facts", "add_memory", "allow_adapter", "back_up", "beat", "cancel_requested", "check_profile_name", "check_store", "count_rows",
     "count_states", "create_profile", "current_adapter", "data_folder", "delete_messages", "delete_profile", "drop_facts_of_others",
-    "drop_import", "duplicate_profile", "edit_fact", "edit_memory", "embeddings", "ensure_profile", "export_profile", "Fact",
-    "fact_of_field", "fetch_facts", "fetch_messages", "find_fact", "find_profile", "finish_run", "flag_messages", "forget_all",
+    "drop_import", "drop_stale_adapters", "duplicate_profile", "edit_fact", "edit_memory", "embeddings", "ensure_profile", "export_profile", "Fact",
+    "fact_of_field", "fetch_facts", "fetch_messages", "find_fact", "find_traces", "find_profile", "finish_run", "flag_messages", "forget_all",
     "forget_fact", "forget_facts", "forget_message", "Import", "import_profile", "in_folder", "ImportResult", "is_me", "Judgement", "latest_report",
-    "latest_run", "list_adapters", "list_examples", "list_facts", "list_imports", "list_judgements", "list_memories", "list_messages",
+    "latest_run", "list_adapters", "list_certificates", "list_examples", "list_facts", "list_imports", "list_judgements", "list_memories", "list_messages",
     "list_persons", "list_points", "list_profiles", "list_senders", "list_sources", "list_trials", "list_turns", "list_votes",
-    "load_adapter", "load_profile", "load_run", "load_turn", "mark_studied", "match_words", "Memory", "move_store", "Message", "newest_messages",
+    "load_adapter", "load_certificate", "load_profile", "load_run", "load_turn", "mark_studied", "match_words", "Memory", "move_store", "Message", "newest_messages", "note_probe",
     "NewFact", "open_store", "pause_requested", "pin_memories", "Profile", "remove_facts", "rename_profile", "request_cancel",
     "request_pause", "restore", "Run", "save_adapter", "save_examples", "save_form", "save_import_report", "save_judgement", "save_me",
-    "save_messages", "save_point", "save_report", "save_trial", "save_turn", "save_vote", "set_me", "skip_memories", "start_import",
+    "save_messages", "save_point", "save_report", "save_trial", "save_turn", "save_vote", "set_me", "skip_memories", "sole_facts", "start_import",
     "start_run", "STATES", "studied_messages", "supersede", "transaction", "Trial", "Turn", "undo_import", "use_adapter", "Vote", "write_whole",
 ]  # fmt: skip

@@ -227,9 +227,14 @@ def _lock(db: Database) -> threading.RLock:
     return _locks.setdefault(db, threading.RLock())
 
 
-def _path(db: Database) -> Path:
+def path_of(db: Database) -> Path | None:
+    """The file of an open store; None for one in memory."""
     row = db.conn.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()
-    return Path(row[0] or ":memory:")
+    return Path(row[0]) if row[0] else None
+
+
+def _path(db: Database) -> Path:
+    return path_of(db) or Path(":memory:")
 
 
 def _unwritable(folder: Path, reason: str) -> StoreUnwritable:

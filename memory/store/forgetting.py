@@ -4,6 +4,7 @@ A salted hash stays, so that neither study nor another import brings it back. Ea
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -11,18 +12,21 @@ from typing import Any
 from sqlite_utils import Database
 
 from memory.errors import UnknownFact, UnknownMessage
-from memory.store.database import fetch, fetch_one, purge, request_purge, to_json, transaction
+from memory.store.certificates import note_traces, write_certificate
+from memory.store.database import fetch, fetch_one, now, purge, request_purge, to_json, transaction
 from memory.store.forms import ABOUT_ME, fact_of_field
 from memory.store.keys import hash_parts, normalise_fact, profile_salt
 from memory.store.messages import forgotten_key
 
+SOUGHT = 50  # texts of a whole profile that are looked for in the folder after it is gone
+SHORTEST_QUOTE = 8  # letters of a message from which a turn is taken to quote it
 TABLES = ("messages", "facts", "runs", "adapters", "turns", "reports")
 
 
 def forget_fact(db: Database, profile_id: int, fact_id: int) -> dict[str, int]:
-    """Deletes a fact, its vectors, its examples and every adapter trained on it; its messages are kept but excluded.
+    """Deletes a fact, its vectors, its examples and what quotes it; adapters trained on it become stale, its messages excluded.
 
-    Raises UnknownFact.
+    Returns what went, by kind, with the number of the `certificate`. Raises UnknownFact.
     """
     return forget_facts(db, profile_id, [fact_id])
 
@@ -30,21 +34,25 @@ def forget_fact(db: Database, profile_id: int, fact_id: int) -> dict[str, int]:
 def forget_facts(db: Database, profile_id: int, fact_ids: Sequence[int]) -> dict[str, int]:
     """As forget_fact for several facts, all or none, with one purge at the end; raises UnknownFact."""
     went: Counter[str] = Counter()
+    notes: list[tuple[int, list[str]]] = []
     with transaction(db):
         for fact_id in fact_ids:
-            went.update(_forget_one(db, profile_id, fact_id))
+            fact = fetch_one(db, "SELECT * FROM facts WHERE id = ? AND profile_id = ?", [fact_id, profile_id])
+            if fact is None:
+                raise UnknownFact(f"There is no fact number {fact_id} in this profile: list them with the facts command.")
+            stale = _adapters_of(db, [fact_id])
+            gone = _forget_one(db, profile_id, fact)
+            digest = hash_parts(profile_salt(db, profile_id), "fact", fact["normal"])
+            notes.append((write_certificate(db, profile_id, "fact", fact_id, digest, gone, stale), [fact["text"]]))
+            went.update(gone)
         request_purge(db)
-    purge(db)
-    return dict(went)
+    return _prove(db, dict(went), notes)
 
 
-def _forget_one(db: Database, profile_id: int, fact_id: int) -> dict[str, int]:
-    fact = fetch_one(db, "SELECT * FROM facts WHERE id = ? AND profile_id = ?", [fact_id, profile_id])
-    if fact is None:
-        raise UnknownFact(f"There is no fact number {fact_id} in this profile: list them with the facts command.")
+def _forget_one(db: Database, profile_id: int, fact: dict[str, Any]) -> dict[str, int]:
     excluded = db.execute(
         "UPDATE messages SET excluded = 1 WHERE id IN (SELECT message_id FROM fact_messages WHERE fact_id = ?)",
-        [fact_id],
+        [fact["id"]],
     ).rowcount
     remember_forgotten_fact(db, profile_id, fact["normal"])
     _empty_field(db, profile_id, fact["normal"])
@@ -52,31 +60,52 @@ def _forget_one(db: Database, profile_id: int, fact_id: int) -> dict[str, int]:
 
 
 def forget_message(db: Database, profile_id: int, message_id: int) -> dict[str, int]:
-    """Deletes a message and the facts that no other message of the person states; raises UnknownMessage."""
+    """Deletes a message, what quotes it, and the facts that no other message of the person states; raises UnknownMessage."""
     with transaction(db):
         row = fetch_one(db, "SELECT * FROM messages WHERE id = ? AND profile_id = ?", [message_id, profile_id])
         if row is None:
             raise UnknownMessage(f"There is no message number {message_id} in this profile: list them with the messages command.")
         gone = forgotten_key(profile_salt(db, profile_id), row["sender"], row["timestamp"], row["text"])
         db.execute("INSERT OR IGNORE INTO forgotten VALUES (?, 'message', ?)", [profile_id, gone])
+        stale = _adapters_of(db, sole_facts(db, profile_id, message_id))
         went = {"messages": 1, **delete_messages(db, profile_id, [row["id"]])}
         if row["conversation"] == ABOUT_ME:  # its sentence must not survive in the text that it was taken from
             db.execute("UPDATE profiles SET about = trim(replace(about, ?, '')) WHERE id = ?", [row["text"], profile_id])
+        number = write_certificate(db, profile_id, "message", message_id, gone, went, stale)
         request_purge(db)
-    purge(db)
-    return went
+    return _prove(db, went, [(number, [row["text"]])])
 
 
 def forget_all(db: Database, profile_id: int) -> dict[str, int]:
     """Deletes all that is stored of a profile, the form and the hashes of forgotten things included; its name stays."""
     with transaction(db):
         went = count_rows(db, profile_id)
+        texts = [row["text"] for row in fetch(db, f"SELECT text FROM messages WHERE profile_id = ? LIMIT {SOUGHT}", [profile_id])]
         for table in ("reports", "turns", "adapters", "runs", "facts", "messages", "imports", "forgotten"):
             db.execute(f"DELETE FROM {table} WHERE profile_id = ?", [profile_id])
         db.execute("UPDATE profiles SET me = NULL, form = '{}', about = '' WHERE id = ?", [profile_id])
+        number = write_certificate(db, profile_id, "all", None, None, went, [])
         request_purge(db)
-    purge(db)
-    return went
+    return _prove(db, went, [(number, texts)])
+
+
+def _prove(db: Database, went: dict[str, int], notes: list[tuple[int, list[str]]]) -> dict[str, int]:
+    """Purges the file, and notes on the certificates whether the words are still anywhere in the data folder."""
+    if purge(db):
+        for number, words in notes:
+            note_traces(db, number, words)
+    return {**went, "certificate": notes[-1][0]} if notes else went
+
+
+def _adapters_of(db: Database, fact_ids: Sequence[int]) -> list[int]:
+    sql = "SELECT DISTINCT adapter_id FROM adapter_facts WHERE fact_id IN (SELECT value FROM json_each(?)) ORDER BY adapter_id"
+    return [row["adapter_id"] for row in fetch(db, sql, [json.dumps(list(fact_ids))])]
+
+
+def _mark_stale(db: Database, adapters: Sequence[int]) -> int:
+    """Says that adapters know something forgotten; returns how many did not before."""
+    sql = "UPDATE adapters SET stale = ?, allowed = 0 WHERE id IN (SELECT value FROM json_each(?)) AND stale IS NULL"
+    return int(db.execute(sql, [now(), json.dumps(list(adapters))]).rowcount)
 
 
 def count_rows(db: Database, profile_id: int) -> dict[str, int]:
@@ -92,11 +121,23 @@ def delete_messages(db: Database, profile_id: int, ids: list[int]) -> dict[str, 
     sql = """SELECT DISTINCT fact_id FROM fact_messages WHERE message_id IN
              (SELECT id FROM messages WHERE profile_id = ? AND id IN (SELECT value FROM json_each(?)))"""
     stated = [row["fact_id"] for row in fetch(db, sql, [profile_id, json.dumps(ids)])]
+    texts = [row["text"] for row in fetch(db, "SELECT text FROM messages WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(ids)])]
+    # A short message ("yes") stands in many a turn that has nothing to do with it.
+    turns, reports = drop_quoting(db, profile_id, [text for text in texts if len(text) >= SHORTEST_QUOTE])
     db.execute(
         "DELETE FROM messages WHERE profile_id = ? AND id IN (SELECT value FROM json_each(?))",
         [profile_id, json.dumps(ids)],
     )
-    return _drop_unsaid(db, stated)
+    went = _drop_unsaid(db, stated)
+    return {**went, "turns": went["turns"] + turns, "reports": went["reports"] + reports}
+
+
+def sole_facts(db: Database, profile_id: int, message_id: int) -> list[int]:
+    """The numbers of the facts that only this message states: those that go with it."""
+    sql = """SELECT s.fact_id AS id FROM fact_messages AS s JOIN facts AS f ON f.id = s.fact_id AND f.source = 'study'
+             WHERE s.message_id = ? AND f.profile_id = ?
+             AND NOT EXISTS (SELECT 1 FROM fact_messages AS o WHERE o.fact_id = s.fact_id AND o.message_id <> s.message_id)"""
+    return [row["id"] for row in fetch(db, sql, [message_id, profile_id])]
 
 
 def drop_facts_of_others(db: Database, profile_id: int) -> dict[str, int]:
@@ -109,7 +150,7 @@ def drop_facts_of_others(db: Database, profile_id: int) -> dict[str, int]:
 
 def _drop_unsaid(db: Database, fact_ids: list[int]) -> dict[str, int]:
     """Of these facts, points each to the newest message that still states it; studied ones without any are deleted."""
-    total = {"facts": 0, "examples": 0, "adapters": 0, "reports": 0}
+    total = {"facts": 0, "examples": 0, "adapters_stale": 0, "reports": 0, "turns": 0}
     newest = """SELECT m.id FROM fact_messages AS s JOIN messages AS m ON m.id = s.message_id
                 WHERE s.fact_id = facts.id ORDER BY m.timestamp DESC, m.id DESC LIMIT 1"""
     for fact_id in fact_ids:
@@ -122,24 +163,57 @@ def _drop_unsaid(db: Database, fact_ids: list[int]) -> dict[str, int]:
 
 
 def delete_fact(db: Database, fact: dict[str, Any]) -> dict[str, int]:
-    """Deletes one row of facts, its examples, the adapters trained on it and the reports that quote it.
+    """Deletes one row of facts, its examples, and the turns and reports that tell it; adapters trained on it become stale.
 
-    An example or a report is also dropped when it quotes the fact's text, as one about another fact may do.
+    An example, turn or report is also dropped when it quotes the fact's text, as one about another fact may do.
     A fact that this one had superseded is not revived: the person corrected it once.
     """
-    quoted = json.dumps(fact["text"], ensure_ascii=False)[1:-1]
-    examples = db.execute(
-        """DELETE FROM examples WHERE run_id IN (SELECT id FROM runs WHERE profile_id = :profile) AND (fact_id = :fact
-           OR instr(data, :quoted) OR EXISTS (SELECT 1 FROM json_each(data, '$.fact_ids') WHERE value = :fact))""",
-        {"profile": fact["profile_id"], "fact": fact["id"], "quoted": quoted},
-    ).rowcount
-    adapters = db.execute(
-        "DELETE FROM adapters WHERE id IN (SELECT adapter_id FROM adapter_facts WHERE fact_id = ?)", [fact["id"]]
-    ).rowcount
-    db.execute("DELETE FROM checkpoints WHERE run_id IN (SELECT id FROM runs WHERE profile_id = ?)", [fact["profile_id"]])
-    reports = db.execute("DELETE FROM reports WHERE profile_id = ? AND instr(report, ?)", [fact["profile_id"], quoted]).rowcount
+    profile_id, quoted = fact["profile_id"], json.dumps(fact["text"], ensure_ascii=False)[1:-1]
+    about = """run_id IN (SELECT id FROM runs WHERE profile_id = :profile) AND (fact_id = :fact OR instr(data, :quoted)
+               OR EXISTS (SELECT 1 FROM json_each(data, '$.fact_ids') WHERE value = :fact))"""
+    given = {"profile": profile_id, "fact": fact["id"], "quoted": quoted}
+    stale = _adapters_of(db, [fact["id"]])
+    marked = _mark_stale(db, stale)
+    turns, reports = drop_quoting(db, profile_id, [fact["text"], *telling_words(db, fact)], stale)
+    examples = db.execute(f"DELETE FROM examples WHERE {about}", given).rowcount
+    db.execute("DELETE FROM checkpoints WHERE run_id IN (SELECT id FROM runs WHERE profile_id = ?)", [profile_id])
     db.execute("DELETE FROM facts WHERE id = ?", [fact["id"]])
-    return {"facts": 1, "examples": examples, "adapters": adapters, "reports": reports}
+    return {"facts": 1, "examples": examples, "adapters_stale": marked, "reports": reports, "turns": turns}
+
+
+def telling_words(db: Database, fact: dict[str, Any]) -> list[str]:
+    """The numbers and names of a fact that no other fact of the profile says: where one stands, the fact is told."""
+    words = {word for word in re.findall(r"\w[\w'-]*", fact["text"])[1:] if len(word) >= 3 and (word[0].isupper() or word[0].isdigit())}
+    others = "SELECT 1 FROM facts WHERE profile_id = ? AND id <> ? AND instr(lower(text), lower(?))"
+    return [word for word in sorted(words) if not fetch_one(db, others, [fact["profile_id"], fact["id"], word])]
+
+
+def drop_quoting(db: Database, profile_id: int, texts: Sequence[str], adapters: Sequence[int] = ()) -> tuple[int, int]:
+    """Deletes the turns and reports in which one of these texts stands, and the reports on these adapters; returns how many of each."""
+    shorts = {_short(text) for text in texts} - {""}
+    count = {"turns": 0, "reports": 0}
+    for table, column in (
+        ("turns", "question || char(31) || left_text || char(31) || right_text || char(31) || detail"),
+        ("reports", "report"),
+    ):
+        rows = fetch(db, f"SELECT id, {column} AS said FROM {table} WHERE profile_id = ?", [profile_id])
+        gone = [row["id"] for row in rows if _says(row["said"], shorts) or (table == "reports" and _adapter_of(row["said"]) in adapters)]
+        count[table] = db.execute(f"DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(gone)]).rowcount
+    return count["turns"], count["reports"]
+
+
+def _short(text: str) -> str:
+    """A text as a prompt's note begins with it: on one line, the beginning of a long one, as JSON writes it."""
+    return json.dumps(" ".join(text.split())[:200], ensure_ascii=False)[1:-1].casefold()
+
+
+def _says(said: str, shorts: set[str]) -> bool:
+    plain = " ".join(said.split()).casefold()
+    return any(re.search(rf"(?<!\w){re.escape(short)}(?!\w)", plain) for short in shorts if short in plain)
+
+
+def _adapter_of(report: str) -> Any:
+    return json.loads(report).get("adapter")
 
 
 def remember_forgotten_fact(db: Database, profile_id: int, normal: str) -> None:

@@ -29,10 +29,11 @@ def start_import(db: Database, profile_id: int, files: list[str]) -> int:
 
 
 def save_import_report(db: Database, import_id: int, report: dict[str, Any]) -> None:
-    """Keep what an import reported, without the samples: they are the text of what was left out."""
+    """Keep what an import reported, without the samples and examples: they are the text of messages, which may be forgotten."""
     dropped = {reason: {"count": row["count"]} for reason, row in report.get("dropped", {}).items()}
     redactions = {kind: {"count": row["count"]} for kind, row in report.get("redactions", {}).items()}
-    db.execute("UPDATE imports SET report = ? WHERE id = ?", [to_json({**report, "dropped": dropped, "redactions": redactions}), import_id])
+    kept = {key: value for key, value in report.items() if key != "examples"}
+    db.execute("UPDATE imports SET report = ? WHERE id = ?", [to_json({**kept, "dropped": dropped, "redactions": redactions}), import_id])
 
 
 def drop_import(db: Database, import_id: int) -> None:

@@ -305,3 +305,31 @@ def m011_checkpoints(db: Database) -> None:
             PRIMARY KEY (run_id, name)
         );
     """)
+
+
+@MIGRATIONS()
+def m012_trust(db: Database) -> None:
+    """An adapter that knows something forgotten is stale; each forgetting has a certificate, which holds no content.
+
+    Reports of imports held the beginning of the file as a sample, which forgetting a message would have left behind.
+    """
+    db.executescript("""
+        ALTER TABLE adapters ADD COLUMN stale TEXT;
+        ALTER TABLE adapters ADD COLUMN allowed INTEGER NOT NULL DEFAULT 0;
+        CREATE TABLE certificates (
+            id INTEGER PRIMARY KEY,
+            profile_id INTEGER REFERENCES profiles(id) ON DELETE SET NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('message', 'fact', 'all')),
+            subject INTEGER,
+            hash TEXT,
+            requested TEXT NOT NULL,
+            removed TEXT NOT NULL,
+            stale TEXT NOT NULL DEFAULT '[]',
+            traces INTEGER,
+            reinjected TEXT,
+            adapter INTEGER,
+            probe TEXT
+        );
+        CREATE INDEX certificates_of_profile ON certificates (profile_id, id);
+        UPDATE imports SET report = json_remove(report, '$.examples');
+    """)

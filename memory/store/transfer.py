@@ -44,9 +44,10 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
     "trials": (_OF_RUN, {"run_id": "runs"}),
     "curve": (_OF_RUN, {"run_id": "runs"}),
     "examples": (_OF_RUN, {"run_id": "runs", "fact_id": "facts"}),
-    "adapters": (_OWN, {"run_id": "runs"}),
+    # What was forgotten stays here: an adapter that still knows it is not handed on.
+    "adapters": ("SELECT * FROM adapters WHERE profile_id = :profile AND stale IS NULL ORDER BY id", {"run_id": "runs"}),
     "adapter_facts": (
-        "SELECT * FROM adapter_facts WHERE adapter_id IN (SELECT id FROM adapters WHERE profile_id = :profile)",
+        "SELECT * FROM adapter_facts WHERE adapter_id IN (SELECT id FROM adapters WHERE profile_id = :profile AND stale IS NULL)",
         {"adapter_id": "adapters", "fact_id": "facts"},
     ),
     "turns": (_OWN, {}),
