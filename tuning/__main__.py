@@ -78,7 +78,9 @@ def run_evaluate(db: Database, args: argparse.Namespace) -> dict[str, Any]:
     questions = load_questions(args.questions) if args.questions else own_questions(db, profile)
     speaker = open_speaker(db, profile, args.base, args.precision)
     report = evaluate(speaker, questions, args.sides, _say)
-    return report["sides"] if not args.answers else {"sides": report["sides"], "answers": report["answers"]}
+    if args.json and not args.answers:
+        return report["sides"]
+    return {key: report[key] for key in ("sides", "advice", *(["answers"] if args.answers else []))}
 
 
 def run_demo(db: Database, args: argparse.Namespace) -> dict[str, Any]:
@@ -137,6 +139,15 @@ def show_inject(result: dict[str, Any]) -> str:
     dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(result["study"]["dropped"].items()) if count)
     views = ", ".join(f"{count} {kind}" for kind, count in sorted(result["study"]["views"].items()))
     lines.append(f"Studied: {result['study']['questions']} questions; views by {result['study']['views_by']}: {views or 'none'}.")
+    if result["mode"] == "grow":
+        old, before, new = (100 * best[key] for key in ("old_recall", "old_recall_before", "new_recall"))
+        lines.append(
+            f"Grown by {result['new_facts']} facts: {new:.0f} % of their held-out questions answered; of the old ones {old:.0f} % ({before:.0f} % before)."
+        )
+    if result["resumed"]:
+        lines.append(f"Gone on with run {result['resumed']}, which was interrupted.")
+    if result["advice"]:
+        lines.append(f"Which should I use? {result['advice']['sentence']}")
     return "\n".join([*lines, f"Dropped in study: {dropped or 'nothing'}."])
 
 
@@ -154,7 +165,9 @@ def show_ask(result: dict[str, Any]) -> str:
 def show_evaluate(result: dict[str, Any]) -> str:
     from tuning.evaluate import render_table
 
-    return render_table(result.get("sides", result))
+    table = render_table(result.get("sides", result))
+    advice = result.get("advice")
+    return f"{table}\n\nWhich should I use? {advice['sentence']}" if advice else table
 
 
 def show_demo(result: dict[str, Any]) -> str:
@@ -197,6 +210,11 @@ def build_parser() -> argparse.ArgumentParser:
     command = add("inject", run_inject, show_inject, "turn a profile's messages into an adapter")
     command.add_argument("--profile", required=True, metavar="NAME")
     add_budget(command)
+    modes = command.add_mutually_exclusive_group()
+    modes.add_argument("--grow", action="store_true", help="train only what is new, on top of the adapter that there is")
+    modes.add_argument("--again", action="store_true", help="train the last run's examples again, without what was forgotten since")
+    command.add_argument("--sampler", choices=("gp", "tpe", "random"), default="gp", help="what proposes trials after the first")
+    command.add_argument("--restart", action="store_true", help="begin anew although an interrupted run could be gone on with")
     command.add_argument(
         "--recipe", action="append", default=[], metavar="SWITCH=VALUE", help="change a switch of the examples or the training"
     )

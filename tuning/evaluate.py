@@ -12,6 +12,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from memory.store import Profile, list_adapters, list_examples, save_report
+from tuning.advice import COMPARED, advise
 from tuning.errors import BadQuestions
 from tuning.prompts import NEVER_TOLD, is_abstention
 from tuning.scores import holds_answer, persona_f1, rouge, wilson_interval
@@ -89,11 +90,23 @@ def evaluate(
         answers[side] = speaker.answer(side, [question.question for question in questions])
         results[side] = score_side(questions, answers[side])
     report = {"sides": results, "questions": len(questions), "adapter": speaker.adapter_id, "base": speaker.loaded.base.id}
+    report["advice"] = advise(right_answers(questions, answers)) if set(COMPARED) <= set(chosen) else None
     report["answers"] = [
         {**asdict(question), **{side: answers[side][index].text for side in chosen}} for index, question in enumerate(questions)
     ]
     save_report(speaker.db, speaker.profile.id, "evaluation", report)
     return report
+
+
+def right_answers(questions: Sequence[Question], answers: dict[str, Sequence[Answer]]) -> dict[str, list[bool]]:
+    """For each side that is compared whether each answer is right; a never-said question is answered right by saying so."""
+    return {
+        side: [
+            is_abstention(answer.text) if question.unknown else holds_answer(answer.text, question.answer, question.question)
+            for question, answer in zip(questions, answers[side])
+        ]
+        for side in COMPARED
+    }
 
 
 def score_side(questions: Sequence[Question], answers: Sequence[Answer]) -> dict[str, Any]:
