@@ -19,10 +19,11 @@ from tuning.bases import load_base, resolve_base
 from tuning.errors import ExportFailed, NoAdapter
 from tuning.export import export
 from tuning.export.folding import fold
+from tuning.export.gguf_base import same_tokens
 from tuning.export.gguf_lora import read_gguf
 from tuning.export.handover import speak, with_folded
 from tuning.export.vllm_layout import adapter_name, check, max_rank_for
-from tuning.generate import generate
+from tuning.generate import encode_chat, generate
 from tuning.prompts import NEVER_TOLD, PROMPT_VERSION, render_chat
 from tuning.sides import open_speaker
 
@@ -113,6 +114,30 @@ def test_a_gguf_lora_is_read_by_gguf_and_answers_the_same(rosa, tmp_path):
     modules = [f"model.layers.{layer}.mlp.{leaf}_proj" for layer in (0, 1) for leaf in ("gate", "up", "down")]
     model = with_folded(loaded, read_gguf(tmp_path / "out/adapter.gguf", modules, loaded.layers, "llama"))
     assert same(answers_and_logits(loaded, model), spoken(db))
+
+
+@torch.no_grad()
+def test_llama_cpp_reads_base_and_lora_and_writes_the_same_tokens(rosa, tmp_path):
+    llama_cpp = pytest.importorskip(
+        "llama_cpp", reason="llama-cpp-python is not installed: it is built from source, which takes half an hour"
+    )
+    db, _, base = rosa
+    export(db, load_profile(db, "Rosa M."), "gguf", tmp_path / "out", with_base=True)
+    speaker = open_speaker(db, load_profile(db, "Rosa M."))
+    prompt = encode_chat(speaker.loaded, render_chat(ASKED[0]))
+    ids, expected = torch.tensor([prompt]), []
+    for _ in range(8):
+        expected.append(int(speaker.model(input_ids=ids).logits[0, -1].argmax()))
+        ids = torch.cat([ids, torch.tensor([[expected[-1]]])], dim=1)
+    written = []
+    for lora in (None, str(tmp_path / "out/adapter.gguf")):
+        reader = llama_cpp.Llama(str(tmp_path / "out/base.gguf"), lora_path=lora, n_ctx=256, n_threads=1, verbose=False)
+        tokens = reader.generate(prompt, temp=0.0, top_k=1, repeat_penalty=1.0)
+        written.append([next(tokens) for _ in expected])
+        assert not same_tokens(
+            speaker.loaded, lambda text, reader=reader: reader.tokenize(text.encode(), add_bos=False, special=True), ASKED
+        )
+    assert written[1] == expected != written[0]
 
 
 def test_a_merged_model_needs_no_adapter_and_its_loss_is_said(rosa, tmp_path):

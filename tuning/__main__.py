@@ -1,6 +1,6 @@
 """The command line of tuning: `python -m tuning COMMAND --help`; results on stdout, progress on stderr.
 
-Commands: inject, ask, evaluate, demo, export, bases. Exit status as in `memory/edge.py`.
+Commands: inject, ask, evaluate, demo, export, progress, bases. Exit status as in `memory/edge.py`.
 """
 
 import argparse
@@ -13,6 +13,16 @@ from sqlite_utils import Database
 
 from memory.edge import run_command
 from memory.store import load_profile
+from tuning.scale_commands import (
+    add_endpoint_options,
+    add_engine_options,
+    ask_endpoint,
+    run_many,
+    run_progress,
+    show_many,
+    show_progress,
+    wants_many,
+)
 
 # The heavy modules (torch) are imported inside the commands, so that --help and wrong usage answer at once.
 
@@ -21,6 +31,8 @@ def run_inject(db: Database, args: argparse.Namespace) -> dict[str, Any]:
     from tuning.inject import inject
     from tuning.recipe import parse_recipe
 
+    if wants_many(args):
+        return run_many(db, args)
     profile = load_profile(db, args.profile)
     recipe = parse_recipe(args.recipe)
     mode = "grow" if args.grow else "again" if args.again else "full"
@@ -62,6 +74,8 @@ def run_forget(db: Database, args: argparse.Namespace) -> dict[str, Any]:
 def run_ask(db: Database, args: argparse.Namespace) -> dict[str, Any]:
     from tuning.sides import open_speaker
 
+    if args.endpoint:
+        return ask_endpoint(db, args)
     speaker = open_speaker(db, load_profile(db, args.profile), args.base, args.precision)
     answer = speaker.answer(args.side, [" ".join(args.question)])[0]
     return {
@@ -114,7 +128,7 @@ def run_bases(_: Database, args: argparse.Namespace) -> dict[str, Any]:
 def run_export(db: Database, args: argparse.Namespace) -> dict[str, Any]:
     from tuning.export import export
 
-    return export(db, load_profile(db, args.profile), args.to, args.folder, args.base, args.precision)
+    return export(db, load_profile(db, args.profile), args.to, args.folder, args.base, args.precision, args.with_base)
 
 
 def show_export(result: dict[str, Any]) -> str:
@@ -124,6 +138,8 @@ def show_export(result: dict[str, Any]) -> str:
 
 
 def show_inject(result: dict[str, Any]) -> str:
+    if "profiles" in result:
+        return show_many(result)
     best = result["best"]
     lines = [
         f"Adapter {result['adapter']} for {result['base']}: {result['facts']} facts in {result['seconds']:.0f} s, peak {result['peak_memory_mb']:.0f} MB."
@@ -208,7 +224,7 @@ def build_parser() -> argparse.ArgumentParser:
         command.add_argument("--seed", type=int, default=0)
 
     command = add("inject", run_inject, show_inject, "turn a profile's messages into an adapter")
-    command.add_argument("--profile", required=True, metavar="NAME")
+    add_engine_options(command)
     add_budget(command)
     modes = command.add_mutually_exclusive_group()
     modes.add_argument("--grow", action="store_true", help="train only what is new, on top of the adapter that there is")
@@ -230,6 +246,7 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--profile", required=True, metavar="NAME")
     command.add_argument("--side", required=True, choices=("base", "rag", "adapter", "hybrid"))
     command.add_argument("question", nargs="+", metavar="QUESTION")
+    add_endpoint_options(command)
     add_base(command)
     command = add("evaluate", run_evaluate, show_evaluate, "score the sides on questions with known answers")
     command.add_argument("--profile", required=True, metavar="NAME")
@@ -244,8 +261,10 @@ def build_parser() -> argparse.ArgumentParser:
     command = add("export", run_export, show_export, "hand the adapter over to other programs, read back and compared first")
     command.add_argument("--profile", required=True, metavar="NAME")
     command.add_argument("--to", required=True, choices=("peft", "vllm", "gguf", "merged"))
+    command.add_argument("--with-base", action="store_true", help="for gguf: also write the base as base.gguf (Llama-like bases)")
     command.add_argument("folder", type=Path, metavar="DIR", help="a new or empty folder; for vllm the folder of its resolver")
     add_base(command)
+    add("progress", run_progress, show_progress, "how far the newest injection of many profiles is")
     add("bases", run_bases, show_bases, "which base models fit this machine")
     return parser
 

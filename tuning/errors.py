@@ -33,3 +33,15 @@ class ExportFailed(KeepsakeError):
 
 class BadRecipe(KeepsakeError):
     """A switch of the injection recipe is unknown or has a wrong value."""
+
+
+class EngineMissing(KeepsakeError):
+    """An engine cannot be used; the text says what to install or start."""
+
+
+class BadProfileList(KeepsakeError):
+    """The list of profiles for an injection of many cannot be used."""
+
+
+class EndpointFailed(KeepsakeError):
+    """A server elsewhere cannot be used; the text says which and why."""

@@ -19,8 +19,9 @@ PAUSE_SECONDS = 0.5
 class Reporter:
     """Tells the store how far a run is, at most every `BEAT_SECONDS`; waits while the user pauses, stops the work when they cancel."""
 
-    def __init__(self, db: Database, run_id: int) -> None:
+    def __init__(self, db: Database, run_id: int, name: str = "") -> None:
         self.db, self.run_id, self.last = db, run_id, 0.0
+        self.prefix = f"{name}: " if name else ""  # where several profiles tell at once
         self.paused_seconds = 0.0
 
     def tell(self, stage: str, progress: float, detail: str = "", loss: float | None = None, force: bool = False) -> None:
@@ -33,7 +34,7 @@ class Reporter:
         fields |= {"loss": round(loss, 4)} if loss is not None else {}
         beat(self.db, self.run_id, **fields)
         self._listen()
-        print(f"{100 * progress:5.1f} % {stage}" + (f": {detail}" if detail else ""), file=sys.stderr, flush=True)
+        print(f"{self.prefix}{100 * progress:5.1f} % {stage}" + (f": {detail}" if detail else ""), file=sys.stderr, flush=True)
 
     def point(
         self, trial: int, share: float, loss: float | None = None, recall: float | None = None, abstention: float | None = None

@@ -21,16 +21,16 @@ SAME = ("budget", "trials", "base", "revision", "seed", "recipe", "mode", "sampl
 def find_resumable(db: Database, profile_id: int, settings: dict[str, Any]) -> int | None:
     """The number of the killed run that these settings go on with, or None: it must have come as far as its examples."""
     run = interrupted_run(db, profile_id, "inject")
-    if run is None or any(run.settings.get(name) != _plain(settings[name]) for name in SAME):
+    if run is None or any(run.settings.get(name) != plain(settings[name]) for name in SAME):
         return None
     return run.id if load_checkpoint(db, run.id, "material") else None
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A setting as JSON gives it back: tuples become lists."""
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+        return {key: plain(inner) for key, inner in value.items()}
+    return [plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def resumed_examples(db: Database, run_id: int, facts: Sequence[Fact]) -> tuple[list[Example], list[int]] | None:

@@ -18,6 +18,7 @@ from tuning.adapters import detach
 from tuning.bases import LoadedBase
 from tuning.errors import ExportFailed, NoAdapter
 from tuning.export.folding import Folded, fold
+from tuning.export.gguf_base import write_base
 from tuning.export.gguf_lora import architecture, read_gguf, write_gguf
 from tuning.export.merged import write_merged
 from tuning.export.vllm_layout import adapter_name, check, max_rank_for, serve_command
@@ -41,22 +42,28 @@ class Spoken:
     logits: torch.Tensor
 
 
-def export(db: Database, profile: Profile, kind: str, folder: Path, base_id: str | None = None, precision: str = "auto") -> dict[str, Any]:
+def export(
+    db: Database, profile: Profile, kind: str, folder: Path, base_id: str | None = None, precision: str = "auto", with_base: bool = False
+) -> dict[str, Any]:
     """Open the profile's adapter and hand it over; as `export_profile`."""
     if current_adapter(db, profile.id) is None:
         raise NoAdapter(f'The profile "{profile.name}" has no adapter to export: inject first.')
     if kind == "merged" and precision == "auto":
         precision = "fp32"  # weights in 4 bits cannot take an adapter in without loss
-    return export_profile(open_speaker(db, profile, base_id, precision), kind, folder)
+    return export_profile(open_speaker(db, profile, base_id, precision), kind, folder, with_base)
 
 
-def export_profile(speaker: Speaker, kind: str, folder: Path) -> dict[str, Any]:
+def export_profile(speaker: Speaker, kind: str, folder: Path, with_base: bool = False) -> dict[str, Any]:
     """Write `kind` into `folder`, read it back, compare; returns folder, files, bytes, rank, proof. The speaker is used up.
+
+    `with_base` puts the base beside a GGUF adapter, where llama.cpp wants both as files of its own kind.
 
     Raises ExportFailed, with nothing left in `folder`, when what was read back does not answer the same.
     """
     if kind not in KINDS:
         raise ExportFailed(f'Nothing is exported to "{kind}": use one of {", ".join(KINDS)}.')
+    if with_base and kind != "gguf":
+        raise ExportFailed("Only a GGUF hand-over can bring its base along; the others find it by its name or folder.")
     speaker.check_side("adapter")
     adapter = current_adapter(speaker.db, speaker.profile.id)
     assert adapter is not None and speaker.model is not None  # check_side said so
@@ -68,6 +75,8 @@ def export_profile(speaker: Speaker, kind: str, folder: Path) -> dict[str, Any]:
     with new_folder(place, speaker.profile.name) as part:
         write_note(part, _note(speaker, adapter, kind))
         said = writers[kind](speaker, adapter, part, place, probes, joint)
+        if with_base:
+            write_base(part / "base.gguf", speaker.loaded)
     files = sorted(str(path.relative_to(place)) for path in place.rglob("*") if path.is_file())
     size = sum((place / name).stat().st_size for name in files)
     base = speaker.loaded.base
@@ -148,7 +157,7 @@ def _gguf(speaker: Speaker, adapter: Adapter, part: Path, place: Path, probes: l
     model = with_folded(loaded, read_gguf(path, list(folded.pairs), loaded.layers, model_type))
     proof = compare(joint, speak(loaded, probes, model), loaded.precision)
     detach(model)
-    command = f"llama-server -m BASE.gguf --lora {place / 'adapter.gguf'} --host 127.0.0.1"
+    command = f"llama-server -m {place / 'base.gguf'} --lora {place / 'adapter.gguf'} --host 127.0.0.1"
     (part / "README.md").write_text(_readme(speaker, folded, command), encoding="utf-8")
     return {"rank": folded.rank, "loras": _count(adapter), "proof": proof, "read_with": "gguf", "serve": command}
 

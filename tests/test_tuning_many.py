@@ -1,0 +1,182 @@
+"""Many profiles on the engine of one machine: one adapter each, a failure ends only its own, a second call goes on; and what a worker sees."""
+
+import ast
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from memory.store import (
+    NewFact,
+    add_facts,
+    create_profile,
+    current_adapter,
+    latest_run,
+    list_adapters,
+    list_facts,
+    load_profile,
+    open_store,
+    request_cancel,
+)
+from tuning.engines import Work, open_engine
+from tuning.engines.local import LocalEngine
+from tuning.errors import BadProfileList, EngineMissing, NothingToLearn
+from tuning.examples import Example
+from tuning.inject import Prepared
+from tuning.many import batch_progress, chosen_profiles, inject_many
+from tuning.prompts import NEVER_TOLD
+from tuning.scale_commands import is_this_machine, show_many, show_progress
+from tuning.sides import RetrievalPlan
+from tuning.study import StudyReport
+
+ROOT = Path(__file__).resolve().parents[1]
+BUDGET = {"trials": 2, "minutes": 30.0, "seed": 3}
+
+
+def examples_of(number: int) -> list[Example]:
+    """A few examples of a person who differs from every other."""
+    rows = []
+    for place, word in enumerate(("cat", "dog", "boat")):
+        answer = f"Your {word} is called Nim{number}{place}."
+        rows += [Example(f"What is my {word} {form}?", answer, "recall", "train") for form in ("called", "named")]
+        rows += [
+            Example(f"Name of my {word}?", answer, "recall", "validation"),
+            Example(f"How old is my {word}?", NEVER_TOLD, "unknown", "train"),
+        ]
+    return [*rows, Example("How tall is my cat?", NEVER_TOLD, "unknown", "validation")]
+
+
+def prepare_fixed(db, profile, reporter, loaded, settings):
+    """In place of the study of a chat, which needs a base that can read: fixed examples beside the profile's one fact."""
+    facts = list_facts(db, profile.id)
+    if not facts:
+        raise NothingToLearn(f'The profile "{profile.name}" holds no facts.')
+    reporter.tell("examples", 0.3, force=True)
+    return Prepared(facts, examples_of(int(profile.name.removeprefix("person"))), StudyReport()), RetrievalPlan()
+
+
+def make_people(count: int):
+    """A store with so many profiles of a fact each."""
+    db = open_store()
+    for number in range(count):
+        profile = create_profile(db, f"person{number}")
+        add_facts(db, profile.id, [NewFact(f"Your cat is called Nim{number}0.", source="user")])
+    return db
+
+
+def run(db, names, loaded, said=None, **changes):
+    return inject_many(
+        db, names, lambda hear: LocalEngine(hear), say=(said if said is not None else []).append, loaded=loaded,
+        prepare_profile=prepare_fixed, **(BUDGET | changes),
+    )  # fmt: skip
+
+
+def test_each_profile_gets_one_adapter_and_a_second_call_goes_on(home, tiny):
+    db = make_people(3)
+    create_profile(db, "person3")  # without facts: fails, and the others do not mind
+    names = [f"person{number}" for number in (0, 3, 1, 2)]
+    said: list[dict] = []
+    result = run(db, names, tiny, said)
+    assert (result["done"], result["failed"], result["ok"], result["engine"]) == (3, 1, False, "local")
+    assert [row["profile"] for row in result["profiles"]] == names and "holds no facts" in result["profiles"][1]["error"]
+    assert {"profile", "event", "done", "failed", "running", "of"} <= set(said[0]) and json.dumps(said)
+    weights = [current_adapter(db, load_profile(db, f"person{number}").id).weights for number in range(3)]
+    assert len(set(weights)) == 3 and latest_run(db, load_profile(db, "person0").id).state == "done"
+    progress = batch_progress(db)
+    assert (progress["done"], progress["failed"], progress["of"]) == (3, 1, 4) and "3 done" in show_progress(progress)
+    assert "person3: failed" in show_many(result)
+
+    again = run(db, names, tiny)
+    assert (again["skipped"], again["done"], again["failed"]) == (3, 0, 1)
+    assert all(len(list_adapters(db, load_profile(db, f"person{number}").id)) == 1 for number in range(3))
+
+
+def test_what_was_said_since_is_learnt_by_the_next_call(home, tiny, monkeypatch):
+    db = make_people(2)
+    run(db, ["person0", "person1"], tiny, trials=1)
+    monkeypatch.setattr("memory.store.facts.now", lambda: "2999-01-01T00:00:00+00:00")
+    add_facts(db, load_profile(db, "person1").id, [NewFact("Your dog is called Rolf.", source="user")])
+    result = run(db, ["person0", "person1"], tiny, trials=1)
+    assert [row["state"] for row in result["profiles"]] == ["skipped", "done"]
+    assert run(db, ["person0"], tiny, trials=1, seed=4)["done"] == 1  # another job is not the one that was done
+
+
+def test_one_profile_can_be_cancelled_and_the_others_go_on(home, tiny):
+    db = make_people(2)
+    said: list[dict] = []
+
+    class Cancelling(list):
+        def append(self, event):
+            super().append(event)
+            if event["event"] == "begun" and event["profile"] == "person0":
+                request_cancel(db, latest_run(db, load_profile(db, "person0").id).id)
+
+    said = Cancelling()
+    result = run(db, ["person0", "person1"], tiny, said)
+    assert [row["state"] for row in result["profiles"]] == ["failed", "done"] and "cancelled" in result["profiles"][0]["error"]
+    assert latest_run(db, load_profile(db, "person0").id).state == "cancelled"
+    assert current_adapter(db, load_profile(db, "person0").id) is None
+
+
+def test_a_driver_that_stops_leaves_nothing_half_done(home, tiny):
+    db = make_people(2)
+
+    class Stopped(list):
+        def append(self, event):
+            if event["event"] == "done":
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(db, ["person0", "person1"], tiny, Stopped())
+    assert current_adapter(db, load_profile(db, "person0").id) is not None and latest_run(db, load_profile(db, "person1").id) is None
+    assert [row["state"] for row in run(db, ["person0", "person1"], tiny)["profiles"]] == ["skipped", "done"]
+
+
+def test_a_worker_sees_no_name_and_no_store(home, tiny):
+    given: list[Work] = []
+
+    class Watching(LocalEngine):
+        def submit(self, work: Work) -> None:
+            given.append(work)
+            super().submit(work)
+
+    db = make_people(1)
+    inject_many(db, ["person0"], lambda hear: Watching(hear), loaded=tiny, prepare_profile=prepare_fixed, **BUDGET)
+    parcel = pickle.dumps(given[0])
+    assert b"person0" not in parcel and str(home).encode() not in parcel and tiny.base.id.encode() in parcel
+
+
+def test_the_list_of_profiles_is_read_and_its_mistakes_are_told(home, tmp_path):
+    db = make_people(2)
+    assert chosen_profiles(db, "all") == ["person0", "person1"]
+    names = tmp_path / "names.txt"
+    names.write_text("person1  # the second\n\n# nobody\nperson1\n")
+    assert chosen_profiles(db, str(names)) == ["person1"]
+    names.write_text("# nobody\n")
+    for wrong, said in ((str(names), "names no profile"), (str(tmp_path / "gone"), "cannot be read")):
+        with pytest.raises(BadProfileList, match=said):
+            chosen_profiles(db, wrong)
+
+
+def test_without_ray_the_command_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(EngineMissing, match="pip install -r requirements-scale.txt"):
+        open_engine("ray", lambda *told: True)
+    wrong = subprocess.run([sys.executable, "-m", "tuning", "inject", "--engine", "ray"], cwd=ROOT, capture_output=True)
+    assert wrong.returncode == 2
+
+
+def test_nothing_but_its_engine_imports_ray():
+    for path in [*ROOT.glob("*.py"), *(file for room in ("memory", "tuning", "app", "pocket") for file in (ROOT / room).rglob("*.py"))]:
+        names = [alias.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import) for alias in node.names]
+        names += [str(node.module) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+        if any(name.split(".")[0] == "ray" for name in names):
+            assert path.name == "ray_engine.py"
+
+
+def test_addresses_of_this_machine_are_told_from_others():
+    assert all(is_this_machine(address) for address in ("auto", "127.0.0.1:6379", "ray://localhost:10001", "[::1]:6379", "local"))
+    assert not any(is_this_machine(address) for address in ("10.0.0.4:6379", "ray://gpu.example.org:10001", "127.0.0.1.example.org:1"))

@@ -1,0 +1,108 @@
+"""A real Ray cluster of several nodes on this machine: every profile gets one whole adapter, also when a node dies in the middle."""
+
+import os
+import time
+
+import pytest
+import torch
+from test_tuning_many import BUDGET, examples_of, make_people, prepare_fixed
+
+from memory.store import list_adapters, load_adapter, load_profile
+from tuning.engines import Work
+from tuning.engines.work import do_work
+from tuning.inject import BUDGETS
+from tuning.many import batch_progress, inject_many
+from tuning.priors import load_prior
+from tuning.recipe import Recipe
+from tuning.sides import open_speaker
+
+ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-scale.txt runs the tests of the cluster")
+
+PROFILES = 40
+COMPARED = 8  # searched again here, to see that the winners are the same
+DEATH_AT = 10  # profiles stored when the node is killed
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """A head that runs nothing and two nodes with a processor and half-usable GPU each (a GPU only in Ray's books)."""
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # else the workers starve wherever the machine has other work
+    common = {"object_store_memory": 80 * 2**20}
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **common})
+    made.doomed = made.add_node(num_cpus=1, num_gpus=1, **common)
+    made.add_node(num_cpus=1, num_gpus=1, **common)
+    made.wait_for_nodes()
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+def test_forty_profiles_are_injected_once_each_although_a_node_dies(home, cluster, tiny_folder):
+    from tuning.bases import load_base, resolve_base
+    from tuning.engines.ray_engine import RayEngine
+
+    people = make_people(PROFILES)
+    loaded = load_base(resolve_base(str(tiny_folder)), "fp32")
+    names = [f"person{number}" for number in range(PROFILES)]
+    seen: list[dict] = []
+    killed: list[float] = []
+
+    def say(event: dict) -> None:
+        seen.append(event)
+        assert event["running"] <= 2 + 2, "back-pressure: two places and two ahead"
+        if event["event"] == "done" and event["done"] == DEATH_AT and not killed:
+            cluster.remove_node(cluster.doomed, allow_graceful=False)
+            killed.append(time.monotonic())
+
+    def open_engine(hear):
+        engine = RayEngine(hear, cluster.address, 1.0)
+        assert engine.slots == 2 and RayEngine(hear, cluster.address, 0.25, 0.25).slots == 8  # fractions of a GPU
+        return engine
+
+    result = inject_many(people, names, open_engine, say=say, loaded=loaded, prepare_profile=prepare_fixed, **BUDGET)
+    assert (result["done"], result["failed"], result["engine"]) == (PROFILES, 0, "ray") and killed
+    assert [row["profile"] for row in result["profiles"]] == names and len({row["node"] for row in result["profiles"]}) >= 2
+    assert batch_progress(people)["done"] == PROFILES
+    ids = {}
+    for name in names:
+        adapters = list_adapters(people, load_profile(people, name).id)
+        assert len(adapters) == 1 and adapters[0].current, f"{name} has {len(adapters)} adapters"
+        ids[name] = adapters[0].id
+        assert load_adapter(people, adapters[0].id).sha256  # the hash of the bytes is checked on loading
+    speaker = open_speaker(people, load_profile(people, "person39"), loaded=loaded)
+    assert speaker.adapter_id == ids["person39"] and speaker.answer("adapter", ["What is my cat called?"])
+    speaker.model.unload()
+    _check_winners(people, loaded, ids)
+
+    again = inject_many(people, names, open_again, say=lambda event: None, loaded=loaded, prepare_profile=prepare_fixed, **BUDGET)
+    assert (again["skipped"], again["done"]) == (PROFILES, 0)  # a second call goes on where the first stopped
+
+
+def open_again(hear):
+    from tuning.engines.local import LocalEngine
+
+    return LocalEngine(hear)
+
+
+def _check_winners(db, loaded, ids) -> None:
+    """The same seed gives the same winner here, to the bytes."""
+    options = {"recipe": Recipe(), "prior": load_prior(None, loaded), "sampler": "gp", "facts": []}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    try:
+        for number in range(COMPARED):
+            stored = load_adapter(db, ids[f"person{number}"])
+            base = loaded.base
+            work = Work(
+                0, base.id, base.revision, "fp32", tuple(examples_of(number)), BUDGET["trials"], BUDGETS["quick"].epochs, BUDGET["minutes"],
+                BUDGET["seed"], options,
+            )  # fmt: skip
+            here = do_work(work, lambda *told: True, loaded)
+            assert here.found.best.plan == stored.metrics["plan"], f"person{number}"
+            assert here.found.weights == stored.weights
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,164 @@
+"""The engine of many machines: each work is a task of a Ray cluster, which finds it a node, and another one if that node is lost.
+
+The only module that imports Ray. In: works. Out: what they found, each once: Ray repeats a task whose node died, and the driver takes a
+task's result a single time. Nothing of Ray's own telemetry or dashboard is switched on.
+"""
+
+import os
+import time
+from typing import Any
+
+from tuning.engines.work import Done, Hear, Work, do_work
+from tuning.errors import EngineMissing
+
+RETRIES = 5  # times that Ray begins a task anew after its worker or node died
+TELL_SECONDS = 1.0
+INSTALL = "The engine ray needs Ray, which is not installed: pip install -r requirements-scale.txt, or use --engine local."
+
+
+def import_ray() -> Any:
+    """Ray, silent; raises EngineMissing with how to install it."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise EngineMissing(INSTALL) from error
+    return ray
+
+
+class Board:
+    """An actor beside the driver on which workers write how far they are; losing it loses no work."""
+
+    def __init__(self) -> None:
+        self.told: dict[int, tuple[float, str]] = {}
+        self.stopped: set[int] = set()
+
+    def tell(self, key: int, share: float, detail: str) -> bool:
+        """Note progress; False when the work is to stop."""
+        self.told[key] = (share, detail)
+        return key not in self.stopped
+
+    def stop(self, key: int) -> None:
+        """Let the work stop at its next word."""
+        self.stopped.add(key)
+
+    def read(self) -> dict[int, tuple[float, str]]:
+        """What was told since the last reading."""
+        told, self.told = self.told, {}
+        return told
+
+
+def do_on_node(work: Work, board: Any) -> Done:
+    """`do_work` on a node, with its progress on the board at most once a second."""
+    ray = import_ray()
+    node = ray.get_runtime_context().get_node_id()[:8]
+    last = 0.0
+
+    def hear(key: int, share: float, detail: str) -> bool:
+        nonlocal last
+        if time.monotonic() - last < TELL_SECONDS:
+            return True
+        last = time.monotonic()
+        try:
+            return bool(ray.get(board.tell.remote(key, share, f"{detail} on node {node}"), timeout=10))
+        except Exception:  # noqa: BLE001 - the board may be gone for a while; the work goes on
+            return True
+
+    done = do_work(work, hear)
+    done.node = node
+    return done
+
+
+class RayEngine:
+    """Tasks on a cluster: `address` of a running one (`auto`, `host:port`, `ray://host:port`), or one of this machine alone."""
+
+    name = "ray"
+
+    def __init__(self, hear: Hear, address: str | None = None, cpus: float = 1.0, gpus: float | None = None) -> None:
+        self.ray = import_ray()
+        self._hear = hear
+        self._owned = self._connect(address)
+        self._cpus, self._gpus = cpus, self._share_of_gpu(gpus)
+        # Beside the driver and of no weight, so that a lost node does not take it along.
+        here = self.ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(self.ray.get_runtime_context().get_node_id(), soft=True)
+        actor = self.ray.remote(Board).options(num_cpus=0, max_restarts=-1, max_task_retries=1, scheduling_strategy=here)
+        self._board = actor.remote()
+        self._task = self.ray.remote(do_on_node).options(
+            num_cpus=self._cpus, num_gpus=self._gpus, max_retries=RETRIES, scheduling_strategy="SPREAD"
+        )
+        self._running: dict[Any, int] = {}
+        self._asked = 0.0
+
+    @property
+    def slots(self) -> int:
+        """How many works the cluster can run at once, as it is now; at least one, since nodes may still come."""
+        have = self.ray.cluster_resources()
+        by_cpu = have.get("CPU", 0) / self._cpus if self._cpus else float("inf")
+        by_gpu = have.get("GPU", 0) / self._gpus if self._gpus else float("inf")
+        return max(1, int(min(by_cpu, by_gpu, 10_000)))
+
+    def submit(self, work: Work) -> None:
+        """Hand a work to the cluster."""
+        self._running[self._task.remote(work, self._board)] = work.key
+
+    def wait(self, seconds: float) -> list[Done]:
+        """What has ended, waiting so many seconds at most for the first; the driver hears of progress meanwhile."""
+        self._pass_on()
+        if not self._running:
+            return []
+        ready, _ = self.ray.wait(list(self._running), num_returns=1, timeout=seconds)
+        if ready:
+            ready, _ = self.ray.wait(list(self._running), num_returns=len(self._running), timeout=0)
+        return [self._take(reference) for reference in ready]
+
+    def close(self) -> None:
+        """Stop what runs and leave the cluster; one that was started for this call ends."""
+        for reference in self._running:
+            self.ray.cancel(reference, force=True)
+        self._running.clear()
+        if self._owned:
+            self.ray.shutdown()
+
+    def _connect(self, address: str | None) -> bool:
+        if self.ray.is_initialized():
+            return False
+        try:
+            if address:
+                self.ray.init(address=address, namespace="keepsake", log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True)
+            else:
+                self.ray.init(
+                    address="local", namespace="keepsake", include_dashboard=False, log_to_driver=False, logging_level="ERROR",
+                    _node_ip_address="127.0.0.1",
+                )  # fmt: skip
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise EngineMissing(
+                f"No Ray cluster answers at {address or 'this machine'} ({error}): start one with `ray start --head`."
+            ) from error
+        return True
+
+    def _share_of_gpu(self, gpus: float | None) -> float:
+        has = self.ray.cluster_resources().get("GPU", 0) > 0
+        if gpus and not has:
+            raise EngineMissing("The cluster has no GPU: leave --gpus out.")
+        return gpus if gpus is not None else 1.0 if has else 0.0
+
+    def _take(self, reference: Any) -> Done:
+        key = self._running.pop(reference)
+        try:
+            return self.ray.get(reference)
+        except self.ray.exceptions.RayError as error:
+            cancelled = isinstance(error, self.ray.exceptions.TaskCancelledError)
+            return Done(key, error=f"The cluster lost this injection ({type(error).__name__}): start it again.", cancelled=cancelled)
+
+    def _pass_on(self) -> None:
+        if time.monotonic() - self._asked < TELL_SECONDS or not self._running:
+            return
+        self._asked = time.monotonic()
+        try:
+            told = self.ray.get(self._board.read.remote(), timeout=5)
+        except self.ray.exceptions.RayError:
+            return
+        for key in self._running.values():
+            share, detail = told.get(key, (0.0, ""))
+            if not self._hear(key, share, detail):
+                self._board.stop.remote(key)

@@ -1,0 +1,107 @@
+"""One search as a parcel: what a worker is given, what it gives back, and the function that does it, the same on every engine.
+
+A worker sees a base id, examples and settings: no name, no message, no store. It has no way to write anything; the driver stores what comes back.
+"""
+
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Protocol
+
+from memory.errors import KeepsakeError
+from tuning.bases import LoadedBase, load_base, resolve_base
+from tuning.errors import Cancelled, UnknownBase
+from tuning.examples import Example
+from tuning.inject import SEARCH_SHARE, peak_memory_mb
+from tuning.search import SearchResult, search
+
+Hear = Callable[[int, float, str], bool]  # key of the work, share done, where it is: whether to go on
+
+
+@dataclass(frozen=True)
+class Work:
+    """A search to be run: `key` is a run's number, `minutes` its budget from the moment that it begins, `options` go to `search` as they are."""
+
+    key: int
+    base_id: str
+    revision: str
+    precision: str
+    examples: tuple[Example, ...]
+    trials: int
+    epochs: int
+    minutes: float
+    seed: int
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Done:
+    """A search that has ended: its result, or the sentence that says why there is none."""
+
+    key: int
+    found: SearchResult | None = None
+    error: str | None = None
+    cancelled: bool = False
+    node: str = ""
+    precision: str = ""
+    seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+
+
+class Engine(Protocol):
+    """Where works run. `slots` is how many can run at once now; `wait` gives what has ended within so many seconds."""
+
+    name: str
+
+    @property
+    def slots(self) -> int: ...
+
+    def submit(self, work: Work) -> None: ...
+
+    def wait(self, seconds: float) -> list[Done]: ...
+
+    def close(self) -> None: ...
+
+
+def do_work(work: Work, hear: Hear, loaded: LoadedBase | None = None) -> Done:
+    """Load the base (kept for the next work), search, and report; an error becomes a sentence, since other works must go on."""
+    started = time.monotonic()
+    done = Done(work.key, node=socket.gethostname())
+
+    def on_progress(number: int, share: float, loss: float) -> None:
+        if not hear(work.key, (number + share) / work.trials, f"trial {number + 1} of {work.trials}"):
+            raise Cancelled("The injection was cancelled; the profile keeps the adapter that it had.")
+
+    try:
+        loaded = loaded or loaded_base(work.base_id, work.precision)
+        _check_base(loaded, work)
+        deadline = time.monotonic() + 60 * SEARCH_SHARE * work.minutes
+        done.found = search(
+            loaded, work.examples, work.trials, work.epochs, deadline, work.seed, on_progress=on_progress, **work.options
+        )  # fmt: skip
+        done.precision = loaded.precision
+    except Cancelled as error:
+        done.cancelled, done.error = True, str(error)
+    except KeepsakeError as error:
+        done.error = str(error)
+    except Exception as error:  # noqa: BLE001 - the edge of a worker: one profile's bug must not end the others
+        done.error = f"Something unexpected went wrong ({type(error).__name__}: {error})."
+    done.seconds, done.peak_memory_mb = round(time.monotonic() - started, 2), peak_memory_mb()
+    return done
+
+
+@lru_cache(maxsize=1)
+def loaded_base(base_id: str, precision: str) -> LoadedBase:
+    """The base of this worker; one at a time, since two may not fit."""
+    return load_base(resolve_base(base_id), precision)
+
+
+def _check_base(loaded: LoadedBase, work: Work) -> None:
+    """An adapter fits one base only: a node that holds another version must not train for this one."""
+    if loaded.base.revision != work.revision:
+        raise UnknownBase(
+            f"The node {socket.gethostname()} holds {work.base_id} in revision {loaded.base.revision}, the driver in {work.revision}: "
+            "install the same Keepsake and the same base on every node."
+        )

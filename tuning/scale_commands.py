@@ -1,0 +1,141 @@
+"""The commands that reach beyond one profile or one machine: `inject --profiles`, `progress`. Parsed arguments come in, results go out.
+
+Heavy modules are imported inside, as in `__main__.py`.
+"""
+
+import argparse
+import ipaddress
+import json
+import sys
+from typing import Any
+
+from sqlite_utils import Database
+
+
+def add_engine_options(command: argparse.ArgumentParser) -> None:
+    """Which profiles, and where their searches run."""
+    which = command.add_mutually_exclusive_group(required=True)
+    which.add_argument("--profile", metavar="NAME")
+    which.add_argument("--profiles", metavar="all|FILE", help="every profile, or those that a file names, one a line")
+    command.add_argument("--engine", choices=("local", "ray"), default="local", help="where the searches run (ray: requirements-scale.txt)")
+    command.add_argument(
+        "--address", metavar="ADDR", help="of a running Ray cluster: auto, host:port or ray://host:port; default: this machine"
+    )
+    command.add_argument("--cpus", type=float, default=1.0, metavar="N", help="processors that one search takes on the cluster")
+    command.add_argument(
+        "--gpus", type=float, metavar="N", help="GPUs that one search takes, such as 0.25; default 1 where the cluster has any"
+    )
+
+
+def add_endpoint_options(command: argparse.ArgumentParser) -> None:
+    """Where base and adapter run, if not here."""
+    command.add_argument("--endpoint", metavar="URL", help="an OpenAI-compatible server that answers, such as http://127.0.0.1:8000/v1")
+    command.add_argument("--endpoint-base", metavar="MODEL", help="its name of the base (default: the first model that it offers)")
+    command.add_argument("--endpoint-adapter", metavar="MODEL", help="its name of the adapter (default: the name that export gave it)")
+
+
+def ask_endpoint(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    """Ask a side whose model runs on a server; says first what goes there."""
+    from memory.store import load_profile
+    from tuning.endpoint import open_remote, say_what_leaves
+
+    profile = load_profile(db, args.profile)
+    speaker = open_remote(db, profile, args.endpoint, args.endpoint_base, args.endpoint_adapter)
+    print(say_what_leaves(args.endpoint, [args.side]), file=sys.stderr)
+    answer = speaker.answer(args.side, [" ".join(args.question)])[0]
+    return {
+        "side": answer.side, "question": answer.question, "answer": answer.text, "notes": answer.notes, "prompt_tokens": answer.prompt_tokens,
+        "ms": round(answer.milliseconds, 1), "base": speaker.endpoint.base, "adapter": speaker.adapter_id, "endpoint": speaker.endpoint.url,
+        "leaves": say_what_leaves(args.endpoint, [args.side]),
+    }  # fmt: skip
+
+
+def wants_many(args: argparse.Namespace) -> bool:
+    """Whether the call is for many profiles or for an engine elsewhere."""
+    return bool(args.profiles) or args.engine != "local"
+
+
+def run_many(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    """Inject all chosen profiles; the exit status is 1 if one failed."""
+    from functools import partial
+
+    from tuning.engines import open_engine
+    from tuning.errors import BadProfileList
+    from tuning.many import chosen_profiles, inject_many
+    from tuning.recipe import parse_recipe
+
+    if args.grow or args.again:
+        raise BadProfileList("--grow and --again are for one profile on this machine: leave --profiles and --engine out.")
+    names = chosen_profiles(db, args.profiles) if args.profiles else [args.profile]
+    if args.engine == "ray" and args.address and not is_this_machine(args.address):
+        print(
+            f"The questions and answers made from {len(names)} profiles go to the cluster at {args.address}; names and messages stay here.",
+            file=sys.stderr,
+        )
+    opener = partial(open_engine, args.engine, address=args.address, cpus=args.cpus, gpus=args.gpus)
+    say = say_json if args.json else say_line
+    return inject_many(
+        db, names, opener, args.budget, args.trials, args.minutes, args.base, args.precision, args.seed, say,
+        recipe=parse_recipe(args.recipe), sampler=args.sampler,
+    )  # fmt: skip
+
+
+def is_this_machine(address: str) -> bool:
+    """Whether an address (host, host:port or scheme://host:port) is on the loopback, or `auto` and `local`, which Ray resolves here."""
+    host = address.rpartition("://")[2].split("/")[0]
+    host = host[1:].partition("]")[0] if host.startswith("[") else host.rpartition(":")[0] or host
+    if host in ("auto", "local", "localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def say_json(event: dict[str, Any]) -> None:
+    """Progress as one JSON object a line, on stderr."""
+    print(json.dumps(event, ensure_ascii=False), file=sys.stderr, flush=True)
+
+
+def say_line(event: dict[str, Any]) -> None:
+    """Progress in words, on stderr."""
+    counts = f"{event['done']} done, {event['skipped']} up to date, {event['failed']} failed, {event['running']} running, of {event['of']}"
+    reason = f" ({event['error']})" if event.get("error") else ""
+    print(f"{event['profile']}: {event['event']}{reason}; {counts}", file=sys.stderr, flush=True)
+
+
+def show_many(result: dict[str, Any]) -> str:
+    """The batch as a table."""
+    lines = []
+    for row in result["profiles"]:
+        said = {
+            "done": lambda row: (
+                f"adapter {row['adapter']}, recall {row['best'].get('recall', 0):.0%}, {row['seconds']:.0f} s, node {row['node']}"
+            ),
+            "skipped": lambda row: f"adapter {row['adapter']} is up to date",
+            "failed": lambda row: row["error"] or "stopped",
+        }[row["state"]](row)
+        lines.append(f"{row['profile']}: {row['state']}, {said}")
+    counts = f"{result['done']} injected, {result['skipped']} up to date, {result['failed']} failed, of {result['of']}"
+    return "\n".join([*lines, f"{counts}; {result['seconds']:.0f} s with the engine {result['engine']}."])
+
+
+def run_progress(db: Database, _: argparse.Namespace) -> dict[str, Any]:
+    """How far the newest batch is."""
+    from tuning.many import batch_progress
+
+    return batch_progress(db)
+
+
+def show_progress(result: dict[str, Any]) -> str:
+    """The newest batch in lines."""
+    if not result["batch"]:
+        return "No injection of many profiles has been started yet: python -m tuning inject --profiles all"
+    lines = [
+        f"{row['profile']}: {row['state']}" + (f", {row['progress']:.0%} {row['detail']}" if row["state"] == "running" else "") + (f": {row['error']}" if row["error"] else "")
+        for row in result["profiles"]
+    ]  # fmt: skip
+    begun = len(result["profiles"])
+    return "\n".join(
+        [*lines, f"{result['done']} done, {result['running']} running, {result['failed']} failed; {begun} of {result['of']} begun."]
+    )
