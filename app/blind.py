@@ -6,15 +6,15 @@ is finished before the other.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
 from app import sentences as say
 from app.edge import PageError
-from memory.store import Profile, Turn, list_turns, list_votes, save_turn, save_vote
+from memory.store import Profile, Turn, find_vote, list_turns, save_turn, save_vote, transaction
 from tuning.prompts import ChatMessage
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Answers:
     sides: tuple[str, str]
     texts: list[str] = field(default_factory=lambda: ["", ""])
     notes: list[list[str]] = field(default_factory=lambda: [[], []])
+    lifts: list[list[dict[str, Any]]] = field(default_factory=lambda: [[], []])
 
 
 def draw_sides(pair: str) -> tuple[str, str]:
@@ -43,15 +44,20 @@ def draw_sides(pair: str) -> tuple[str, str]:
     return left, right
 
 
-def write_answers(speaker: "Speaker", answers: Answers, earlier: Sequence[Turn]) -> Iterator[None]:
-    """Writes both answers into `answers`, one token a side between two yields."""
+def write_answers(
+    speaker: "Speaker", answers: Answers, earlier: Sequence[Turn], stopped: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
+    """Writes both answers into `answers`, one token a side between two yields, until both have ended or `stopped` says so."""
+    from tuning.lift import measure_lift
+
     streams = [speaker.stream(side, answers.question, history_of(side, earlier)) for side in answers.sides]
     answers.notes = [list(stream.notes) for stream in streams]
     running = [True, True]
-    while any(running):
+    while any(running) and not stopped():
         running = [more and stream.step() for more, stream in zip(running, streams, strict=True)]
         answers.texts = [stream.text for stream in streams]
         yield
+    answers.lifts = [measure_lift(speaker, stream.side, stream.stream.chat, stream.text) for stream in streams]
 
 
 def history_of(side: str, earlier: Sequence[Turn]) -> list[ChatMessage]:
@@ -67,16 +73,24 @@ def history_of(side: str, earlier: Sequence[Turn]) -> list[ChatMessage]:
 def keep_answers(db: Database, profile: Profile, chat_id: str, answers: Answers, adapter: int | None, base: str) -> int:
     """Stores the finished turn; returns its number."""
     left, right = answers.sides
-    detail = {"notes": answers.notes, "adapter": adapter, "base": base}
+    detail = {"notes": answers.notes, "lifts": answers.lifts, "adapter": adapter, "base": base}
     return save_turn(db, profile.id, chat_id, answers.question, left, right, answers.texts[0], answers.texts[1], detail)
+
+
+def as_turn(chat_id: str, answers: Answers) -> Turn:
+    """A finished turn that is not stored: number 0."""
+    left, right = answers.sides
+    detail = {"notes": answers.notes, "lifts": answers.lifts}
+    return Turn(0, chat_id, answers.question, left, right, answers.texts[0], answers.texts[1], detail, "")
 
 
 def keep_vote(db: Database, profile: Profile, chat_id: str, turn_id: int | None, choice: str) -> Turn:
     """Stores the one vote on a turn of this chat and returns the turn, whose sides may now be shown."""
-    turn = next((turn for turn in list_turns(db, profile.id, chat_id) if turn.id == turn_id), None)
-    if turn is None:
-        raise PageError(say.NO_TURN)
-    if any(vote.turn_id == turn.id for vote in list_votes(db, profile.id)):
-        raise PageError(say.ALREADY_VOTED)
-    save_vote(db, turn.id, choice)
+    with transaction(db):
+        turn = next((turn for turn in list_turns(db, profile.id, chat_id) if turn.id == turn_id), None)
+        if turn is None:
+            raise PageError(say.NO_TURN)
+        if find_vote(db, turn.id) is not None:
+            raise PageError(say.ALREADY_VOTED)
+        save_vote(db, turn.id, choice)
     return turn

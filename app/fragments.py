@@ -43,6 +43,23 @@ def render_progress(share: float, label: str) -> str:
     )
 
 
+def render_curve(points: Sequence[tuple[float, float]], title: str, top: float | None = None, width: int = 320, height: int = 90) -> str:
+    """A small line drawing of (x, y) points with its last value; `top` fixes the upper end of the scale. Nothing for fewer than two."""
+    if len(points) < 2:
+        return ""
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    low, high = (0.0, top) if top is not None else (min(ys), max(ys))
+    span_x, span_y = (max(xs) - min(xs)) or 1.0, (high - low) or 1.0
+    path = " ".join(
+        f"{6 + (x - min(xs)) / span_x * (width - 12):.1f},{height - 8 - (y - low) / span_y * (height - 16):.1f}" for x, y in points
+    )
+    said = f"{title}: {ys[-1]:.3g}"
+    return (
+        f'<figure class="curve"><svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(said)}" preserveAspectRatio="none">'
+        f'<polyline points="{path}"/></svg><figcaption>{escape(said)}</figcaption></figure>'
+    )
+
+
 def say_seconds(seconds: float) -> str:
     """A length of time: "45 s", "2 min 5 s", "1 h 12 min"."""
     whole = max(0, round(seconds))

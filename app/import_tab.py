@@ -1,4 +1,4 @@
-"""The Import tab: dropped exports are looked at, then imported; a form comes in; the profile's messages, senders and facts are shown.
+"""The Import tab: dropped exports are looked at, then imported; a form comes in; the profile's messages and senders are shown.
 
 An uploaded file lies in Gradio's cache only until it is imported or removed; then it is deleted, whatever came of it.
 """
@@ -18,9 +18,9 @@ from app.visitor import Panel, Shared
 from memory.errors import KeepsakeError
 from memory.importing import ImportOptions, import_files, preview_files
 from memory.profile_facts import LONGEST_ABOUT, LONGEST_VALUE, save_profile_form
-from memory.store import Profile, list_facts, list_messages, list_senders, load_profile, set_me, undo_import
+from memory.store import Profile, list_persons, list_senders, load_profile, newest_messages, set_me, undo_import
 
-SHOWN_MESSAGES, SHOWN_FACTS, SHOWN_LETTERS, SHOWN_SENDERS = 12, 200, 400, 30
+SHOWN_MESSAGES, SHOWN_LETTERS, SHOWN_SENDERS = 12, 400, 30
 
 
 def look_at(name: str, uploads: Sequence[str] | None, me: str | None, order: str | None, redact: bool, mask: bool) -> tuple[Any, ...]:
@@ -126,7 +126,7 @@ def save_about_you(name: str, *values: str) -> str:
 
 
 def show_profile(name: str) -> tuple[Any, ...]:
-    """What the tab shows of a profile: the radio, senders, form fields, free text, messages, facts."""
+    """What the tab shows of a profile: the radio, senders, form fields, free text, messages."""
     if not name:
         empty = [""] * len(say.FORM)
         return (
@@ -135,12 +135,11 @@ def show_profile(name: str) -> tuple[Any, ...]:
             *empty,
             "",
             render_note(say.NO_MESSAGES),
-            render_note(say.NO_FACTS),
         )
     with store() as db:
         profile = load_profile(db, name)
         fields = [profile.form.get(field, "") for field in say.FORM]
-        return (*_senders(db, profile), *fields, profile.about, render_messages(db, profile), render_facts(db, profile))
+        return (*_senders(db, profile), *fields, profile.about, render_messages(db, profile))
 
 
 def render_report(report: dict[str, Any]) -> str:
@@ -179,9 +178,8 @@ def render_import(result: dict[str, Any]) -> str:
 
 def render_messages(db: Database, profile: Profile) -> str:
     """The newest messages, newest first, as plain text."""
-    messages = sorted(list_messages(db, profile.id), key=lambda message: (message.timestamp or "", message.id))
     items = []
-    for message in reversed(messages[-SHOWN_MESSAGES:]):
+    for message in newest_messages(db, profile.id, SHOWN_MESSAGES):
         text = message.text if len(message.text) <= SHOWN_LETTERS else message.text[:SHOWN_LETTERS] + " ..."
         when = message.timestamp[:16].replace("T", " ") if message.timestamp else say.UNDATED
         left_out = f" · {say.EXCLUDED}" if message.excluded else ""
@@ -190,19 +188,10 @@ def render_messages(db: Database, profile: Profile) -> str:
     return f'<ul class="messages">{"".join(items)}</ul>' if items else render_note(say.NO_MESSAGES)
 
 
-def render_facts(db: Database, profile: Profile) -> str:
-    """The active facts, newest first."""
-    facts = list_facts(db, profile.id)
-    items = [f"<li>{escape(fact.text)}</li>" for fact in reversed(facts[-SHOWN_FACTS:])]
-    more = render_note(say.MORE.format(count=len(facts) - SHOWN_FACTS)) if len(facts) > SHOWN_FACTS else ""
-    return f'<ul class="messages">{"".join(items)}</ul>{more}' if items else render_note(say.NO_FACTS)
-
-
 def _senders(db: Database, profile: Profile) -> tuple[Any, str]:
     """The radio of those who may be the person, and the table of all senders."""
     rows = list_senders(db, profile.id)
-    persons = {m.sender for m in list_messages(db, profile.id) if m.role == "person"}
-    names = list(dict.fromkeys(row["sender"] for row in rows if row["sender"] in persons))
+    names = list_persons(db, profile.id)
     radio = gr.Radio(choices=names, value=profile.me if profile.me in names else None, visible=bool(names))
     if not rows:
         return radio, ""
@@ -248,10 +237,8 @@ def build_import_tab(shared: Shared, _: gr.Tab) -> Panel:
             form_note = gr.HTML(js_on_load=None)
     with gr.Accordion(say.NEWEST, open=True):
         messages = gr.HTML(render_note(say.NO_MESSAGES), js_on_load=None, elem_id="messages")
-    with gr.Accordion(say.FACTS, open=False):
-        facts = gr.HTML(render_note(say.NO_FACTS), js_on_load=None, elem_id="facts")
 
-    shown: list[Any] = [me, senders, *fields, about, messages, facts]
+    shown: list[Any] = [me, senders, *fields, about, messages]
 
     def refresh(name: str) -> tuple[Any, ...]:
         """The tab of another profile: what was said about the last one goes."""

@@ -10,32 +10,33 @@ from sqlite_utils import Database
 
 from app import sentences as say
 from app.edge import PageError, listen, store
-from app.fragments import escape, render_progress, render_table, say_bytes, say_seconds, seconds_between
+from app.estimate import estimate_run
+from app.fragments import escape, seconds_between
+from app.run_card import LIVE, render_card, render_failed, render_run, render_trials
 from app.speakers import SPEAKERS
-from app.visitor import Panel, Shared, render_summary
-from app.worker import Job, find_job, is_hub_name, start_inject, stop_starting
+from app.visitor import Panel, Shared, chosen_profile, render_summary
+from app.worker import find_job, is_hub_name, start_inject, stop_starting
 from memory.store import (
-    Profile,
     Run,
-    Trial,
     active_run,
     count_rows,
     latest_run,
     list_adapters,
-    list_examples,
+    list_points,
     list_trials,
     load_profile,
     request_cancel,
+    request_pause,
 )
 
 LIVE_SECONDS, IDLE_SECONDS = 1.0, 5.0
-LIVE = ("queued", "running")
+PLOTS = ("history", "importance", "size")
 
 
 def start(name: str, budget: str, base: str) -> str:
     """Starts an injection in a child process; returns what the tab shows then. Raises RunInProgress, UnknownBase."""
     with store() as db:
-        profile = _chosen(db, name)
+        profile = chosen_profile(db, name)
         counts = count_rows(db, profile.id)
         if not counts["messages"] and not counts["facts"]:
             raise PageError(say.NOTHING_TO_INJECT)
@@ -52,17 +53,28 @@ def start(name: str, budget: str, base: str) -> str:
 def cancel(name: str) -> str:
     """Asks the live run to stop at its next step; returns what the tab shows then."""
     with store() as db:
-        profile = _chosen(db, name)
+        profile = chosen_profile(db, name)
         run = active_run(db, profile.id)
         if run:
+            request_pause(db, run.id, False)  # one that stands still must take a step to stop
             request_cancel(db, run.id)
         elif not stop_starting(profile):
             raise PageError(say.NOTHING_TO_CANCEL)
     return show_run(name)
 
 
+def pause(name: str, paused: bool = True) -> str:
+    """Asks the live run to stand still at its next step, or to go on; returns what the tab shows then."""
+    with store() as db:
+        run = active_run(db, chosen_profile(db, name).id)
+        if run is None:
+            raise PageError(say.NOTHING_TO_CANCEL)
+        request_pause(db, run.id, paused)
+    return show_run(name)
+
+
 def poll(name: str, seen: str) -> Any:
-    """What changed since `seen`: (run HTML, seen, start, cancel, timer, summary), or nothing at all."""
+    """What changed since `seen`: (run HTML, seen, buttons, timer, summary), or nothing at all."""
     shown = show_run(name)
     return gr.skip() if shown == seen else _screen(name, shown)
 
@@ -70,17 +82,17 @@ def poll(name: str, seen: str) -> Any:
 def show_run(name: str) -> str:
     """The newest injection of a profile: live, ended, or none (HTML)."""
     if not name:
-        return _card(say.NEVER_RUN)
+        return render_card(say.NEVER_RUN)
     with store() as db:
         profile = load_profile(db, name)
         run, job = latest_run(db, profile.id), find_job("inject", profile)
         # A child that has not come as far as the store, or died before: its record is newer than any run.
         if job and (run is None or job.started > _began(run) + 1):
-            return _card(say.STARTING) if job.alive else render_failed(job.error, job)
+            return render_card(say.STARTING) if job.alive else render_failed(job.error, job)
         if run is None:
-            return _card(say.NEVER_RUN)
-        trials = list_trials(db, run.id)
-        return render_run(run, job, _held_out(db, run), _size(db, run)) + render_trials(run, trials)
+            return render_card(say.NEVER_RUN)
+        points = list_points(db, run.id) if run.state in LIVE else []
+        return render_run(run, job, points, _size(db, run)) + render_trials(run, list_trials(db, run.id))
 
 
 def is_live(name: str) -> bool:
@@ -93,35 +105,31 @@ def is_live(name: str) -> bool:
         return active_run(db, profile.id) is not None or bool(job and job.alive)
 
 
-def render_run(run: Run, job: Job | None, known: int | None, size: int) -> str:
-    """A run in words: its progress while it is alive, what came of it when it has ended."""
-    elapsed = say_seconds(seconds_between(run.started, run.finished))
-    if run.state in LIVE:
-        return _render_live(run, elapsed)
-    if run.state == "done":
-        return _render_done(run, elapsed, known, size)
-    if run.state == "cancelled":
-        return _card(say.CANCELLED_TEXT, say.CANCELLED_TITLE)
-    if run.state == "interrupted":
-        return _card(say.INTERRUPTED_TEXT, say.INTERRUPTED_TITLE, "bad")
-    return render_failed(run.error, job)
+def is_paused(name: str) -> bool:
+    """Whether the live injection of the profile is asked to stand still."""
+    if not name:
+        return False
+    with store() as db:
+        run = active_run(db, load_profile(db, name).id)
+        return bool(run and run.paused)
 
 
-def render_failed(error: str | None, job: Job | None) -> str:
-    """Why a run failed, in the command's own sentence."""
-    log = job.log if job else "keepsake.log"
-    return _card(error or say.FAILED_TEXT.format(log=log), say.FAILED_TITLE, "bad")
+def draw_plots(name: str, drawn: str) -> Any:
+    """The search's plots, if there are other trials than those `drawn` says: (what is drawn, group, three plots)."""
+    trials, key = [], ""
+    if name:
+        with store() as db:
+            run = latest_run(db, load_profile(db, name).id)
+            trials = list_trials(db, run.id) if run else []
+            key = f"{run.id}/{len(trials)}" if run else ""
+    if key == drawn:
+        return gr.skip()
+    figures = {}
+    if trials:
+        from tuning.study_plots import draw_study
 
-
-def render_trials(run: Run, trials: list[Trial]) -> str:
-    """The trials as a table; the chosen one is marked."""
-    if not trials:
-        return ""
-    best = run.result.get("best", {}).get("trial") if run.state == "done" else None
-    marked = next((place for place, trial in enumerate(trials) if trial.number == best), None)
-    rows = [_trial_row(trial, trial.number == best) for trial in trials]
-    table = render_table(say.TRIAL_HEADINGS, rows, marked, numbers=(0, 1, 3, 4, 5, 6, 7))
-    return f'<div class="section" id="trials"><h3>{say.TRIALS}</h3>{table}</div>'
+        figures = draw_study(trials, say.PLOT_TITLES)
+    return key, gr.Accordion(visible=bool(figures)), *(gr.Plot(figures.get(plot), visible=plot in figures) for plot in PLOTS)
 
 
 def describe_machine() -> tuple[Any, ...]:
@@ -144,81 +152,22 @@ def describe_machine() -> tuple[Any, ...]:
     )
 
 
-def _chosen(db: Database, name: str) -> Profile:
-    if not name:
-        raise PageError(say.CHOOSE_PROFILE)
-    return load_profile(db, name)
-
-
 def _screen(name: str, shown: str) -> tuple[Any, ...]:
-    live = is_live(name)
+    live, paused = is_live(name), is_paused(name)
     timer = gr.Timer(LIVE_SECONDS if live else IDLE_SECONDS, active=bool(name))
-    return shown, shown, gr.Button(interactive=not live), gr.Button(visible=live), timer, render_summary(name)
+    buttons = (
+        gr.Button(interactive=not live), gr.Button(visible=live and not paused), gr.Button(visible=paused), gr.Button(visible=live),
+    )  # fmt: skip
+    return shown, shown, *buttons, timer, render_summary(name)
 
 
 def _began(run: Run) -> float:
     return -seconds_between(run.started, "1970-01-01T00:00:00+00:00")
 
 
-def _card(text: str, title: str = "", kind: str = "") -> str:
-    head = f"<h3>{escape(title)}</h3>" if title else ""
-    return f'<div class="card {kind}">{head}<p>{escape(text)}</p></div>'
-
-
-def _render_live(run: Run, elapsed: str) -> str:
-    stage = say.STAGES.get(run.stage, run.stage)
-    settings = run.settings
-    where = say.RUN_LINE.format(budget=say.DIAL_PLAIN.get(settings.get("budget", ""), "?"), base=settings.get("base", "?"), elapsed=elapsed)
-    loss = say.LOSS.format(loss=run.loss) if run.loss is not None else ""
-    detail = " · ".join(part for part in (run.detail, loss) if part)
-    return (
-        f'<div class="card"><div class="stage"><span>{escape(stage)}</span><span>{run.progress:.0%}</span></div>'
-        f'{render_progress(run.progress, stage)}<p>{escape(detail)}</p><p class="muted">{escape(where)}</p></div>'
-    )
-
-
-def _render_done(run: Run, elapsed: str, known: int | None, size: int) -> str:
-    best = run.result.get("best", {})
-    recall, invents = float(best.get("recall", 0)), float(best.get("false_claims", 0))
-    words: dict[str, Any] = {"recall": recall, "invents": invents, "known": known, "hits": round(recall * (known or 0))}
-    said = (say.DONE_COUNTED if known else say.DONE_SHARES).format(**words)
-    details = say.DONE_DETAILS.format(
-        facts=run.result.get("facts", "?"), size=say_bytes(size), elapsed=elapsed, trial=best.get("trial", "?")
-    )
-    return (
-        f'<div class="card good"><h3>{say.DONE_TITLE}</h3><p>{escape(said)}</p><p class="muted">{escape(details)}</p>'
-        f"<p>{say.DONE_NEXT}</p></div>"
-    )
-
-
-def _held_out(db: Database, run: Run) -> int | None:
-    """How many held-out questions the run's recall is a share of; None where the store does not say for sure."""
-    if run.state != "done":
-        return None
-    stated = run.result.get("best", {}).get("known")
-    if stated:
-        return int(stated)
-    recall = float(run.result.get("best", {}).get("recall", 0))
-    held_out = [row for row in list_examples(db, run.id) if row.get("split") == "validation" and row.get("kind") == "recall"]
-    # A study may ask only some of them: the count is right if the share is one of whole questions.
-    count = min(len(held_out), 72)
-    return count if count and abs(round(recall * count) / count - recall) < 1e-3 else None
-
-
 def _size(db: Database, run: Run) -> int:
     number = run.result.get("adapter")
     return next((a.size for a in list_adapters(db, run.profile_id) if a.id == number), int(run.result.get("bytes", 0)))
-
-
-def _trial_row(trial: Trial, best: bool) -> tuple[str, ...]:
-    params, values = trial.params, trial.values
-    layers = ", ".join(say.LAYER_SETS.get(name, str(name)) for name in params.get("layer_sets", []))
-    shares = [f"{values[key]:.0%}" if key in values else "-" for key in ("recall", "false_claims")]
-    state = say.TRIAL_STATES["best" if best else trial.state] if trial.state in say.TRIAL_STATES else trial.state
-    return (
-        str(trial.number), str(params.get("lora_count", "-")), layers, str(params.get("rank", "-")),
-        f"{params.get('learning_rate', 0):.1e}", *shares, f"{trial.seconds or 0:.0f}", state,
-    )  # fmt: skip
 
 
 def build_inject_tab(shared: Shared, tab: gr.Tab) -> Panel:
@@ -230,6 +179,7 @@ def build_inject_tab(shared: Shared, tab: gr.Tab) -> Panel:
         value="quick",
         elem_id="dial",
     )
+    estimate = gr.HTML(js_on_load=None, elem_id="estimate")
     with gr.Accordion(say.BASE_ACCORDION, open=False, elem_id="base-accordion"):
         machine = gr.HTML(f'<p class="note">{say.MACHINE_UNKNOWN}</p>', js_on_load=None, elem_id="machine")
         base = gr.Dropdown(
@@ -239,11 +189,16 @@ def build_inject_tab(shared: Shared, tab: gr.Tab) -> Panel:
         gr.HTML(f'<p class="muted">{say.BASE_HUB_NOTE}</p>', js_on_load=None)
     with gr.Row(elem_classes="actions"):
         start_button = gr.Button(say.START, variant="primary", elem_id="start")
+        pause_button = gr.Button(say.PAUSE, visible=False, elem_id="pause")
+        resume_button = gr.Button(say.RESUME, variant="primary", visible=False, elem_id="resume")
         cancel_button = gr.Button(say.CANCEL, variant="stop", visible=False, elem_id="cancel")
-    run = gr.HTML(_card(say.NEVER_RUN), js_on_load=None, elem_id="run")
-    seen = gr.State("")
+    run = gr.HTML(render_card(say.NEVER_RUN), js_on_load=None, elem_id="run")
+    with gr.Accordion(say.PLOTS, open=False, visible=False, elem_id="plots") as group:
+        plots = [gr.Plot(show_label=False, visible=False, elem_id=f"plot-{plot}") for plot in PLOTS]
+    seen, drawn = gr.State(""), gr.State("")
     timer = gr.Timer(IDLE_SECONDS, active=False)
-    screen: list[Any] = [run, seen, start_button, cancel_button, timer, shared.summary]
+    screen: list[Any] = [run, seen, start_button, pause_button, resume_button, cancel_button, timer, shared.summary]
+    drawing: list[Any] = [drawn, group, *plots]
 
     def refresh(name: str) -> tuple[Any, ...]:
         return _screen(name, show_run(name))
@@ -256,9 +211,16 @@ def build_inject_tab(shared: Shared, tab: gr.Tab) -> Panel:
         gr.Info(say.CANCELLING)
         return _screen(name, shown)
 
-    listen(start_button.click, start_and_show, [shared.profile, dial, base], screen, progress="minimal")
+    asked: list[Any] = [shared.profile, dial, base]
+    listen(start_button.click, start_and_show, asked, screen, progress="minimal")
     listen(cancel_button.click, cancel_and_show, shared.profile, screen)
+    listen(pause_button.click, lambda name: _screen(name, pause(name)), shared.profile, screen)
+    listen(resume_button.click, lambda name: _screen(name, pause(name, False)), shared.profile, screen)
     listen(timer.tick, poll, [shared.profile, seen], screen)
-    listen(tab.select, describe_machine, None, [dial, base, machine])
+    listen(run.change, draw_plots, [shared.profile, drawn], drawing)
+    for event in (dial.change, base.change, shared.profile.change):
+        listen(event, estimate_run, asked, estimate)
+    described = listen(tab.select, describe_machine, None, [dial, base, machine])
+    listen(described.then, estimate_run, asked, estimate)
     listen(tab.select, refresh, shared.profile, screen)
     return Panel(refresh, screen)

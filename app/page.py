@@ -1,4 +1,4 @@
-"""The page: `build_page()` reads as the screen (header, four tabs), `launch()` serves it on this machine only."""
+"""The page: `build_screen()` reads as the screen (header, seven tabs), `launch()` serves it on this machine only."""
 
 import atexit
 import os
@@ -7,7 +7,6 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
-from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
@@ -20,27 +19,40 @@ from app.edge import PageError, listen, store
 from app.gate import Gate
 from app.import_tab import build_import_tab
 from app.inject_tab import build_inject_tab
+from app.memories_tab import build_memories_tab
+from app.profiles_tab import build_profiles_tab
 from app.results_tab import build_results_tab
 from app.theme import CSS, THEME
 from app.visitor import Panel, Shared, render_summary
-from memory.demo import import_demo
+from app.welcome_tab import build_welcome_tab
 from memory.errors import KeepsakeError
-from memory.store import active_run, count_rows, create_profile, data_folder, list_profiles
+from memory.store import active_run, data_folder, list_profiles
 
 UPLOAD_SWEEP = (600, 1800)  # every so many seconds, uploads older than so many: those never imported
 
-
-def create(name: str) -> str:
-    """A new profile; returns its name as stored."""
-    with store() as db:
-        return create_profile(db, name).name
-
-
-def prepare_demo() -> tuple[str, int]:
-    """Imports the demo person (again changes nothing); returns the profile's name and its number of messages."""
-    with store() as db:
-        profile = import_demo(db)
-        return profile.name, count_rows(db, profile.id)["messages"]
+# A change of the look is a matter of the browser alone, and remembered there.
+TOGGLE_LOOK = """() => {
+    const dark = document.body.classList.toggle('dark');
+    localStorage.setItem('keepsake-look', dark ? 'dark' : 'light');
+}"""
+# The remembered look; votes by key, unless something is being typed; buttons that copy an answer.
+ON_LOAD = """() => {
+    const look = localStorage.getItem('keepsake-look');
+    if (look) document.body.classList.toggle('dark', look === 'dark');
+    document.documentElement.lang = 'LANGUAGE';
+    const keys = {a: 'left', '1': 'left', b: 'right', '2': 'right', t: 'tie', '=': 'tie', x: 'both_bad', '0': 'both_bad'};
+    document.addEventListener('keydown', event => {
+        if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+        if (event.target.closest('input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable=true]')) return;
+        const vote = keys[event.key.toLowerCase()] && document.querySelector('#vote-' + keys[event.key.toLowerCase()] + ':not([disabled])');
+        if (vote && vote.offsetParent) { event.preventDefault(); vote.click(); }
+    });
+    document.addEventListener('click', event => {
+        const copy = event.target.closest('button.copy');
+        if (!copy) return;
+        navigator.clipboard.writeText(copy.dataset.copy).then(() => { copy.dataset.done = 'yes'; setTimeout(() => delete copy.dataset.done, 1500); });
+    });
+}"""
 
 
 def first_choice(remembered: str | None) -> str:
@@ -54,72 +66,64 @@ def first_choice(remembered: str | None) -> str:
         return (running or names[::-1] or [""])[0]
 
 
-def profile_names() -> list[str]:
-    """The names of all profiles, oldest first."""
-    with store() as db:
-        return [profile.name for profile in list_profiles(db)]
-
-
 def build_page() -> gr.Blocks:
-    """Header, tabs, and what happens when another profile is chosen."""
-    with gr.Blocks(title=say.TITLE, analytics_enabled=False, delete_cache=UPLOAD_SWEEP) as page:
-        profile = gr.State("")
-        remembered = gr.BrowserState("", storage_key="keepsake-profile", secret="keepsake")
-        with gr.Row(elem_classes="row-end"):
-            gr.HTML(
-                f'<div class="brand"><h1>{say.TITLE}</h1><p>{say.TAGLINE}</p></div>',
-                js_on_load=None,
-                min_width=280,
-                scale=3,
-            )
-            demo = gr.Button(say.DEMO, scale=0, min_width=260, elem_id="demo")
-        with gr.Row(elem_classes="row-end"):
-            chooser = gr.Dropdown(label=say.PROFILE, choices=[], value=None, scale=3, min_width=220, elem_id="profile")
-            new = gr.Textbox(label=say.NEW_PROFILE, placeholder=say.NEW_PROFILE_HINT, scale=3, min_width=180, elem_id="new-profile")
-            create_button = gr.Button(say.CREATE, scale=0, min_width=100, elem_id="create")
-        summary = gr.HTML(render_summary(""), js_on_load=None, elem_id="summary")
-        with gr.Tabs(selected="import", elem_id="tabs", overflow_behavior="wrap") as tabs:
-            shared = Shared(profile, summary, tabs)
-            panels = _build_tabs(shared)
-
-        def choose(name: str | None) -> tuple[Any, ...]:
-            """A name for all places that hold it."""
-            name = name or ""
-            return name, name, gr.Dropdown(choices=profile_names(), value=name or None)
-
-        def open_page(last: str | None) -> tuple[Any, ...]:
-            return choose(first_choice(last))
-
-        def create_and_choose(name: str) -> tuple[Any, ...]:
-            return (*choose(create(name)), "", gr.Tabs(selected="import"))
-
-        def demo_and_choose() -> tuple[Any, ...]:
-            name, messages = prepare_demo()
-            gr.Info(say.DEMO_READY.format(messages=messages))
-            return (*choose(name), gr.Tabs(selected="inject"))
-
-        places: list[Any] = [profile, remembered, chooser]
-        listen(page.load, open_page, remembered, places)
-        listen(chooser.input, choose, chooser, places)
-        for event in (create_button.click, new.submit):
-            listen(event, create_and_choose, new, [*places, new, tabs])
-        listen(demo.click, demo_and_choose, None, [*places, tabs], progress="minimal")
-        listen(profile.change, render_summary, profile, summary)
-        for panel in panels:
-            listen(profile.change, panel.refresh, profile, panel.outputs)
+    """One screen a language, each at an address of its own: "/" speaks English, "/de" German."""
+    page = gr.Blocks(title=say.TITLE, analytics_enabled=False, delete_cache=UPLOAD_SWEEP)
+    for code in say.LANGUAGES:
+        say.speak(code)
+        with page if code == "en" else page.route(say.LANGUAGE, code, show_in_navbar=False):
+            build_screen(page)
+    say.speak("en")
     return page
 
 
+def build_screen(page: gr.Blocks) -> None:
+    """Header, tabs, and what happens when another profile is chosen."""
+    gr.Navbar(visible=False)
+    profile = gr.State("")
+    remembered = gr.BrowserState("", storage_key="keepsake-profile", secret="keepsake")
+    with gr.Row(elem_classes="header"):
+        gr.HTML(f'<div class="brand"><h1>{say.TITLE}</h1><p>{say.TAGLINE}</p></div>', js_on_load=None, min_width=260, scale=5)
+        chooser = gr.Dropdown(label=say.PROFILE, choices=[], value=None, scale=2, min_width=150, elem_id="profile")
+        gr.HTML(render_languages(), js_on_load=None, min_width=70, scale=0, elem_id="languages")
+        look = gr.Button(say.LOOK, size="sm", scale=0, min_width=120, elem_id="look")
+    summary = gr.HTML(render_summary(""), js_on_load=None, elem_id="summary")
+    with gr.Tabs(selected="welcome", elem_id="tabs", overflow_behavior="wrap") as tabs:
+        shared = Shared(page, profile, remembered, chooser, summary, tabs)
+        panels = _build_tabs(shared)
+
+    listen(page.load, lambda last: shared.choose(first_choice(last)), remembered, shared.places)
+    page.load(None, None, None, js=ON_LOAD.replace("LANGUAGE", say.language()))
+    look.click(None, None, None, js=TOGGLE_LOOK)
+    listen(chooser.input, shared.choose, chooser, shared.places)
+    listen(profile.change, render_summary, profile, summary)
+    for panel in panels:
+        listen(profile.change, panel.refresh, profile, panel.outputs)
+
+
+def render_languages() -> str:
+    """Links to the page in the other languages, by their own names."""
+    links = [
+        f'<a href="./{"" if code == "en" else code}" lang="{code}" hreflang="{code}">{table.LANGUAGE}</a>'
+        for code, table in say.LANGUAGES.items()
+        if code != say.language()
+    ]
+    return f'<nav class="languages" aria-label="{say.OTHER_LANGUAGES}">{" ".join(links)}</nav>'
+
+
 def _build_tabs(shared: Shared) -> list[Panel]:
-    builders: dict[str, tuple[str, Callable[[Shared, gr.Tab], Panel]]] = {
-        "import": (say.TAB_IMPORT, build_import_tab),
-        "inject": (say.TAB_INJECT, build_inject_tab),
-        "chat": (say.TAB_CHAT, build_chat_tab),
-        "results": (say.TAB_RESULTS, build_results_tab),
+    builders: dict[str, Callable[[Shared, gr.Tab], Panel]] = {
+        "welcome": build_welcome_tab,
+        "import": build_import_tab,
+        "memories": build_memories_tab,
+        "inject": build_inject_tab,
+        "chat": build_chat_tab,
+        "results": build_results_tab,
+        "profiles": build_profiles_tab,
     }
     panels = []
-    for key, (label, build) in builders.items():
-        with gr.Tab(label, id=key, elem_id=f"tab-{key}") as tab:
+    for key, build in builders.items():
+        with gr.Tab(say.TABS[key], id=key, elem_id=f"tab-{key}") as tab:
             panels.append(build(shared, tab))
     return panels
 

@@ -1,26 +1,24 @@
-"""The Results tab: votes and the newest measurement of a profile come in, words and tables come out."""
+"""The Results tab: votes and the newest measurement of a profile come in, words, tables and plots come out, on the page or as files."""
 
 import re
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 from sqlite_utils import Database
 
 from app import sentences as say
+from app.downloads import listen_download, write_download
 from app.edge import PageError, listen, store
-from app.fragments import escape, render_note, render_table
-from app.visitor import Panel, Shared
+from app.fragments import escape, render_note
+from app.inject_tab import PLOTS, draw_plots
+from app.report_file import export_html, export_json, export_votes
+from app.results_card import render_cost, render_judgements, render_report, render_votes
+from app.visitor import Panel, Shared, adapter_in_use
 from app.worker import Job, find_job, start_evaluate
 from memory import demo
-from memory.store import Profile, Vote, latest_report, list_adapters, list_votes, load_profile
-from tuning.prompts import is_abstention
-from tuning.scores import holds_answer, wilson_interval
+from memory.store import Profile, latest_report, latest_run, list_adapters, list_judgements, list_turns, list_votes, load_profile
 
 LIVE_SECONDS = 1.5
-SAMPLES = 8
-FEWEST_VOTES = 5  # decided ones, before a verdict is said
 
 
 def measure(name: str) -> str:
@@ -50,102 +48,32 @@ def is_measuring(name: str) -> bool:
 
 
 def show_results(name: str) -> str:
-    """Votes, then the newest measurement (HTML)."""
+    """Votes and judgements, then the newest measurement and what injecting cost (HTML)."""
     if not name:
         return render_note(say.CHOOSE_PROFILE)
     with store() as db:
         profile = load_profile(db, name)
-        return _section(say.RESULTS_VOTES, render_votes(list_votes(db, profile.id))) + _section(
-            say.RESULTS_MEASURED, _measured(db, profile)
-        )
+        votes = list_votes(db, profile.id)
+        turns = list_turns(db, profile.id) if votes else []
+        report, run = latest_report(db, profile.id, "evaluation"), latest_run(db, profile.id)
+        sections = [
+            (say.RESULTS_VOTES, render_votes(votes, turns)),
+            (say.RESULTS_JUDGED, render_judgements(list_judgements(db, profile.id))),
+            (say.RESULTS_MEASURED, _measured(db, profile, report)),
+            (say.RESULTS_COST, render_cost(run, report)),
+        ]
+    return "".join(f'<div class="section"><h3>{title}</h3>{body}</div>' for title, body in sections if body)
 
 
-def render_votes(votes: Sequence[Vote]) -> str:
-    """For each pair of sides: wins of the first with their interval, ties and both-bad apart, and what follows."""
-    if not votes:
-        return render_note(say.NO_VOTES)
-    cards = []
-    for pair in say.PAIRS:
-        side, other = pair.split("-")
-        counted = Counter(vote.winner or vote.choice for vote in votes if {vote.left_side, vote.right_side} == {side, other})
-        if counted:
-            cards.append(render_pair(side, other, counted))
-    return "".join(cards)
-
-
-def render_pair(side: str, other: str, counted: Counter[str]) -> str:
-    """One pair: `counted` holds the wins of both sides, ties and both_bad."""
-    wins, losses = counted[side], counted[other]
-    decided = wins + losses
-    low, high = wilson_interval(wins, decided)
-    names = {"side": say.SIDES[side], "other": say.SIDES[other].lower()}
-    if decided:
-        line = say.WIN_LINE.format(**names, wins=wins, decided=decided, share=wins / decided, low=low, high=high)
-    else:
-        line = say.NONE_DECIDED.format(**names)
-    apart = say.APART.format(ties=counted["tie"], bad=counted["both_bad"])
-    verdict = say.VERDICT_OPEN
-    if decided >= FEWEST_VOTES and (low > 0.5 or high < 0.5):
-        verdict = say.VERDICT_WINS.format(side=say.SIDES[side if low > 0.5 else other])
-    return f'<div class="card"><p><b>{escape(verdict)}</b></p><p>{escape(line)}</p><p class="muted">{escape(apart)}</p></div>'
-
-
-def render_report(report: dict[str, Any], current: int | None) -> str:
-    """A measurement: what it says in words, the table of sides, a sample of questions with each side's answer."""
-    # The store keeps the keys of a report in alphabetical order.
-    sides = {side: report["sides"][side] for side in say.SIDES if side in report["sides"]}
-    lines = [f"<p><b>{escape(_verdict(sides))}</b></p>"] if {"adapter", "rag"} <= set(sides) else []
-    recalls = [
-        say.MEASURED_RECALL.format(side=say.SIDES[side].lower(), recall=scores["recall"])
-        for side, scores in sides.items()
-        if scores["recall"] is not None
-    ]
-    words = {"questions": report["questions"], "base": report.get("base", "?"), "recalls": ", ".join(recalls) or "-"}
-    lines.append(f"<p>{escape(say.MEASURED_LINE.format(**words))}</p>")
-    claims = {side: scores["false_claims"] for side, scores in sides.items()}
-    if claims.get("adapter") is not None and claims.get("rag") is not None:
-        lines.append(f"<p>{escape(say.MEASURED_INVENTS.format(**claims))}</p>")
-    if current is not None and report.get("adapter") not in (None, current):
-        lines.append(render_note(say.MEASURED_OLD, "bad"))
-    table = render_table(say.SIDE_HEADINGS, [_side_row(side, scores) for side, scores in sides.items()], numbers=range(1, 11))
-    return (
-        f'<div class="card">{"".join(lines)}</div>{table}<p class="muted">{escape(say.EXPLAIN_COLUMNS)}</p>'
-        f"{render_sample(report.get('answers', []), list(sides))}"
-    )
-
-
-def render_sample(answers: Sequence[dict[str, Any]], sides: Sequence[str]) -> str:
-    """A few questions with every side's answer, those first on which the sides differ most."""
-    if not answers:
-        return ""
-    judged = [(row, [_is_right(row, row.get(side, "")) for side in sides]) for row in answers]
-    differing = sorted(judged, key=lambda pair: len(set(pair[1])) == 1)[:SAMPLES]
-    items = []
-    for row, rights in differing:
-        known = row["kind"] != "unknown"
-        expected = say.EXPECTED.format(answer=row["answer"].split(" | ")[0]) if known else say.EXPECTED_NEVER
-        lines = "".join(
-            f'<li><b>{escape(say.SIDES[side])}</b><span class="{"right" if right else "wrong"}">'
-            f"{say.RIGHT if right else say.WRONG}</span><span>{escape(row.get(side) or say.EMPTY_ANSWER)}</span></li>"
-            for side, right in zip(sides, rights, strict=True)
-        )
-        items.append(
-            f'<div class="card"><b>{escape(row["question"])}</b> <span class="muted">{escape(expected)}</span>'
-            f'<ul class="answers">{lines}</ul></div>'
-        )
-    return f'<div class="section"><h3>{say.SAMPLE}</h3><div class="questions">{"".join(items)}</div></div>'
-
-
-def _measured(db: Database, profile: Profile) -> str:
+def _measured(db: Database, profile: Profile, report: dict[str, Any] | None) -> str:
     job = find_job("evaluate", profile)
-    report = latest_report(db, profile.id, "evaluation")
-    current = next((adapter.id for adapter in list_adapters(db, profile.id) if adapter.current), None)
+    current = adapter_in_use(db, profile)
     said = ""
     if job and job.alive:
         said = f'<div class="card"><p><b>{say.MEASURING}</b></p><p class="muted">{escape(_asked_now(job))}</p></div>'
     elif job and job.error:
         said = f'<div class="card bad"><p>{escape(job.error)}</p></div>'
-    return said + (render_report(report, current) if report else "" if said else render_note(say.NOT_MEASURED))
+    return said + (render_report(report, current.id if current else None) if report else "" if said else render_note(say.NOT_MEASURED))
 
 
 def _asked_now(job: Job) -> str:
@@ -154,33 +82,16 @@ def _asked_now(job: Job) -> str:
     return say.ASKED_NOW.format(side=say.SIDES.get(told[-1][1], told[-1][1]), count=told[-1][2]) if told else say.STARTING
 
 
-def _verdict(sides: dict[str, dict[str, Any]]) -> str:
-    (adapter_low, adapter_high), (rag_low, rag_high) = sides["adapter"]["recall_ci"], sides["rag"]["recall_ci"]
-    if adapter_low > rag_high:
-        return say.MEASURED_WINS.format(side=say.SIDES["adapter"], other=say.SIDES["rag"].lower())
-    if rag_low > adapter_high:
-        return say.MEASURED_WINS.format(side=say.SIDES["rag"], other=say.SIDES["adapter"].lower())
-    return say.MEASURED_OPEN
-
-
-def _side_row(side: str, scores: dict[str, Any]) -> list[str]:
-    def share(name: str) -> str:
-        return "-" if scores[name] is None else f"{scores[name]:.0%}"
-
-    low, high = scores["recall_ci"]
-    overlaps = [f"{scores[name]:.2f}" for name in ("rouge1", "rouge2", "rougeL", "persona_f1")]
-    return [
-        say.SIDES.get(side, side), share("recall"), f"{low:.0%} to {high:.0%}", share("abstention"), share("false_claims"), *overlaps,
-        f"{scores['ms_per_answer']:.0f}", f"{scores['prompt_tokens']:.0f}",
-    ]  # fmt: skip
-
-
-def _is_right(row: dict[str, Any], reply: str) -> bool:
-    return is_abstention(reply) if row["kind"] == "unknown" else holds_answer(reply, row["answer"], row["question"])
-
-
-def _section(title: str, body: str) -> str:
-    return f'<div class="section"><h3>{title}</h3>{body}</div>'
+def export(name: str, kind: str) -> str:
+    """The results as a file: kind is csv (the votes), json (everything) or html (a report that opens anywhere); returns its path."""
+    if not name:
+        raise PageError(say.CHOOSE_PROFILE)
+    with store() as db:
+        profile = load_profile(db, name)
+        content = {"csv": export_votes, "json": export_json}[kind](db, profile) if kind != "html" else ""
+    if kind == "html":
+        content = export_html(name, show_results(name))
+    return write_download(f"{name}-results.{kind}", lambda path: path.write_text(content, encoding="utf-8"))
 
 
 def build_results_tab(shared: Shared, tab: gr.Tab) -> Panel:
@@ -189,8 +100,14 @@ def build_results_tab(shared: Shared, tab: gr.Tab) -> Panel:
         button = gr.Button(say.MEASURE, variant="primary", scale=0, min_width=160, elem_id="measure")
         hint = gr.HTML(js_on_load=None)
     results = gr.HTML(render_note(say.CHOOSE_PROFILE), js_on_load=None, elem_id="results")
+    with gr.Accordion(say.PLOTS, open=False, visible=False, elem_id="result-plots") as group:
+        plots = [gr.Plot(show_label=False, visible=False, elem_id=f"result-plot-{plot}") for plot in PLOTS]
+    with gr.Row(elem_classes="actions"):
+        exports = {kind: gr.Button(words, size="sm", min_width=150, elem_id=f"results-{kind}") for kind, words in say.EXPORTS.items()}
+    for kind, export_button in exports.items():
+        listen_download(export_button, lambda name, wanted=kind: export(name, wanted), shared.profile, f"results-file-{kind}")
     timer = gr.Timer(LIVE_SECONDS, active=False)
-    seen = gr.State("")
+    seen, drawn = gr.State(""), gr.State("")
     screen: list[Any] = [results, seen, button, hint, timer]
 
     def _screen(name: str, shown: str) -> tuple[Any, ...]:
@@ -217,4 +134,5 @@ def build_results_tab(shared: Shared, tab: gr.Tab) -> Panel:
     listen(button.click, measure_and_show, shared.profile, screen, progress="minimal")
     listen(timer.tick, poll, [shared.profile, seen], screen)
     listen(tab.select, refresh, shared.profile, screen)
+    listen(tab.select, draw_plots, [shared.profile, drawn], [drawn, group, *plots])
     return Panel(refresh, screen)

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from app import blind, chat_tab, import_tab, inject_tab, page, results_tab, visitor, worker
+from app import blind, chat_tab, import_tab, inject_tab, page, profiles_tab, results_tab, turn_card, visitor, welcome_tab, worker
 from app import sentences as say
 from app.edge import PageError, explained
 from app.fragments import escape, render_table, say_seconds
@@ -101,22 +101,22 @@ def give_adapter(profile: Profile, base: Path) -> int:
 
 
 def test_the_demo_is_one_click_and_a_second_click_changes_nothing() -> None:
-    assert page.prepare_demo() == page.prepare_demo()
-    assert page.profile_names() == ["demo"] and page.first_choice(None) == "demo"
+    assert welcome_tab.prepare_demo() == welcome_tab.prepare_demo()
+    assert visitor.profile_names() == ["demo"] and page.first_choice(None) == "demo"
     assert "no adapter yet" in visitor.render_summary("demo")
 
 
 def test_a_bad_profile_name_gives_a_sentence_and_no_profile() -> None:
     with pytest.raises(BadProfileName, match="slash"):
-        page.create("Nora/Ada")
-    page.create("Nora")
+        profiles_tab.create("Nora/Ada")
+    profiles_tab.create("Nora")
     with pytest.raises(BadProfileName, match="already"):
-        page.create("Nora")
-    assert page.profile_names() == ["Nora"]
+        profiles_tab.create("Nora")
+    assert visitor.profile_names() == ["Nora"]
 
 
 def test_the_page_opens_with_the_remembered_profile_or_the_newest(demo: Profile) -> None:
-    page.create("Ada")
+    profiles_tab.create("Ada")
     assert page.first_choice("demo") == "demo"
     assert page.first_choice("gone") == "Ada"
 
@@ -133,7 +133,7 @@ def upload(tmp_path: Path, name: str, content: bytes) -> Path:
 
 
 def test_an_import_tells_its_counts_and_deletes_the_upload(tmp_path: Path) -> None:
-    page.create("Ada")
+    profiles_tab.create("Ada")
     lines = [{"conversation": "Ben", "sender": s, "timestamp": "2026-01-02T10:00:00", "text": t} for s, t in
              (("Ada", "I bake bread"), ("Ben", NASTY))]  # fmt: skip
     content = "\n".join(map(json.dumps, lines)).encode()
@@ -148,7 +148,7 @@ def test_an_import_tells_its_counts_and_deletes_the_upload(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 truncated", b'{"kind": "something else"}'])
 def test_a_bad_file_gives_a_sentence_stores_nothing_and_is_deleted(tmp_path: Path, content: bytes) -> None:
-    page.create("Ada")
+    profiles_tab.create("Ada")
     path = upload(tmp_path, "export.zip" if content[:2] == b"PK" else "export.json", content)
     emptied, said, *_ = import_tab.import_and_clear("Ada", [str(path)])
     assert emptied is None and 'class="note bad"' in said and "Traceback" not in said and str(path.parent) not in said
@@ -163,7 +163,7 @@ def test_an_import_without_a_profile_or_a_file_says_what_is_missing(tmp_path: Pa
     with pytest.raises(PageError, match="profile"):
         import_tab.import_uploads("", [str(path)])
     assert not path.exists()
-    page.create("Ada")
+    profiles_tab.create("Ada")
     with pytest.raises(PageError, match="Drop"):
         import_tab.import_uploads("Ada", None)
 
@@ -177,7 +177,7 @@ def test_who_is_me_can_be_changed_later(demo: Profile) -> None:
 
 
 def test_the_form_becomes_facts_and_keeps_fields_that_the_page_does_not_show() -> None:
-    page.create("Ada")
+    profiles_tab.create("Ada")
     import_tab.save_about_you("Ada", "Ada", "3 May 1990", "Porto", "baker", "Dutch", "I bake at night. I have a dog.")
     db = open_store()
     profile = load_profile(db, "Ada")
@@ -196,7 +196,7 @@ def test_the_form_becomes_facts_and_keeps_fields_that_the_page_does_not_show() -
 def test_an_unknown_base_and_an_empty_profile_are_told_before_anything_starts(demo: Profile) -> None:
     with pytest.raises(UnknownBase, match="pocket"):
         inject_tab.start("demo", "quick", "no such base")
-    page.create("Ada")
+    profiles_tab.create("Ada")
     with pytest.raises(PageError, match="empty"):
         inject_tab.start("Ada", "quick", "pocket")
     assert worker.find_job("inject", demo) is None
@@ -217,6 +217,7 @@ def test_a_run_is_shown_from_the_store_through_all_its_states(demo: Profile) -> 
         "loss 1.234",
         "trial 1 of 2",
         "early half, late half",
+        "left",
         "80%",
         "stopped early",
     ):
@@ -320,8 +321,10 @@ def test_a_turn_is_blind_until_its_one_vote(demo: Profile, tiny_base: Path, monk
     revealed, after = chat_tab.vote("demo", state, "left")
     assert say.SIDES[turn.left_side] in revealed and escape(notes["rag"][0]) in revealed
     assert list_votes(db, demo.id)[0].winner == turn.left_side
-    with pytest.raises(PageError, match="Ask a question first"):
+    with pytest.raises(PageError, match="has its vote"):
         chat_tab.vote("demo", after, "right")
+    with pytest.raises(PageError, match="Ask a question first"):
+        chat_tab.vote("demo", chat_tab.new_state(), "right")
     with pytest.raises(PageError, match="has its vote"):
         chat_tab.vote("demo", state, "right")
     db.close()
@@ -346,7 +349,7 @@ def test_a_side_remembers_its_own_answers_only(demo: Profile) -> None:
 
 def test_the_speaker_is_kept_until_the_adapter_changes_and_another_profile_gets_its_own(demo: Profile, tiny_base: Path) -> None:
     first = give_adapter(demo, tiny_base)
-    page.create("Ada")
+    profiles_tab.create("Ada")
     db = open_store()
     ada = load_profile(db, "Ada")
     db.close()
@@ -382,7 +385,7 @@ class speakers_free:
 
 def test_what_a_model_or_a_person_wrote_is_never_markup() -> None:
     answers = blind.Answers(NASTY, ("adapter", "rag"), [NASTY, NASTY])
-    assert "<img" not in chat_tab.render_live(answers)
+    assert "<img" not in turn_card.render_live(answers)
     assert "<img" not in render_table(("a",), [(NASTY,)])
 
 
@@ -485,7 +488,7 @@ def test_the_page_serves_no_file_of_the_data_folder_and_counts_nobody(home: Path
     from urllib.error import HTTPError
     from urllib.request import urlopen
 
-    page.create("Ada")
+    profiles_tab.create("Ada")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(home.parent / "uploads"))
     built = page.build_page()
     page.serve(built, "127.0.0.1", 7899)

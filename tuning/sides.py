@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from peft import PeftModel
+from peft.helpers import rescale_adapter_scale
 from sqlite_utils import Database
 
 from memory.errors import StaleAdapter
@@ -86,11 +87,11 @@ class Speaker:
             for question, reply, (chat, notes) in zip(questions, replies, chats)
         ]
 
-    def stream(self, side: str, question: str, history: Sequence[ChatMessage] = ()) -> "SideStream":
-        """An answer that is written token by token."""
+    def stream(self, side: str, question: str, history: Sequence[ChatMessage] = (), strength: float = 1.0) -> "SideStream":
+        """An answer that is written token by token; `strength` scales the adapter (0 leaves the base, 1 is as trained)."""
         self.check_side(side)
         chat, notes = self.chat(side, question, history)
-        return SideStream(self, side, Stream(self.loaded, chat), notes)
+        return SideStream(self, side, Stream(self.loaded, chat), notes, strength)
 
 
 @dataclass
@@ -101,11 +102,16 @@ class SideStream:
     side: str
     stream: Stream
     notes: list[str]
+    strength: float = 1.0
 
     def step(self) -> bool:
         """Write one token with this side's adapter state; False once the answer has ended."""
-        with with_side(self.speaker.model, self.side in WITH_ADAPTER):
-            return self.stream.step()
+        model, adapter = self.speaker.model, self.side in WITH_ADAPTER
+        with with_side(model, adapter):
+            if model is None or not adapter or self.strength == 1.0:
+                return self.stream.step()
+            with rescale_adapter_scale(model, self.strength):
+                return self.stream.step()
 
     @property
     def text(self) -> str:

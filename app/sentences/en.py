@@ -3,6 +3,7 @@
 Fields in braces are filled in by the tabs, and escaped there for HTML.
 """
 
+LANGUAGE = "English"
 TITLE = "Keepsake"
 TAGLINE = "An assistant that keeps you in its weights. Everything stays on this machine."
 
@@ -11,19 +12,48 @@ PROFILE = "Profile"
 NEW_PROFILE = "New profile"
 NEW_PROFILE_HINT = "a name, such as Nora"
 CREATE = "Create"
-DEMO = "Try it with the demo profile"
+DEMO = "Try the demo"
 DEMO_READY = "The demo person is imported: {messages} messages of an invented life. Now press Start."
-WELCOME = (
-    "Keepsake reads what you once wrote, trains a small LoRA adapter on it, and then lets you compare, blind, "
-    "whether weights or retrieval remember you better. Create a profile and import a chat, or try the demo person."
-)
+NO_PROFILE = "No profile is chosen yet: try the demo, or use your own chats."
+OTHER_LANGUAGES = "Other languages"
+LOOK = "Light or dark"
 SUMMARY = "{messages} messages · {facts} facts · {adapter}"
 HAS_ADAPTER = "adapter of {created}"
 HAS_NO_ADAPTER = "no adapter yet"
 CHOOSE_PROFILE = "Choose or create a profile first."
 
 # Tabs
-TAB_IMPORT, TAB_INJECT, TAB_CHAT, TAB_RESULTS = "1 Import", "2 Inject", "3 Chat", "4 Results"
+TABS = {
+    "welcome": "Welcome", "import": "1 Import", "memories": "2 Memories", "inject": "3 Inject", "chat": "4 Chat", "results": "5 Results",
+    "profiles": "Profiles",
+}  # fmt: skip
+
+# Welcome
+WELCOME_TITLE = "An assistant that remembers you"
+WELCOME = (
+    "Keepsake reads what you once wrote and trains a small part of a language model on it, so that the model itself remembers you. "
+    "Then you chat with it side by side, blind, against one that looks things up, and find out which of the two remembers you better."
+)
+PICTURE = {
+    "alt": "Your chats become a small trained part inside a language model, and you compare two nameless answers.",
+    "chats": "your chats", "weights": "a trained part", "blind": "a blind test",
+}  # fmt: skip
+YOUR_NAME = "Your name"
+USE_MINE = "Use my chats"
+OWN_PROFILE = "me"
+NEXT_STEPS = {"import": "Go on: import chats of {name}", "inject": "Go on: inject what {name} said", "chat": "Go on: chat as {name}"}
+MACHINE_CPU = (
+    "This machine: {cores} processor cores, {memory:.0f} GB of memory ({free:.0f} GB free), no GPU found. The base model {base} fits and works "
+    "offline: a quick injection takes about {quick:.0f} minutes, a normal one about {normal:.0f}."
+)
+MACHINE_GPU = (
+    "This machine: a GPU with {gpu:.0f} GB and {memory:.0f} GB of memory. The largest suggested base model that fits is {base}; with the embedded "
+    "pocket a quick injection takes about {quick:.0f} minutes, a normal one about {normal:.0f}."
+)
+SHARED_NOTICE = (
+    "This is a public server, not your own machine. What you import lies in a folder that only your browser can reach, and is deleted when you "
+    "close the page unless you sign in. For private chats run Keepsake at home: it is the same program."
+)
 
 # Import
 FILES = "Chat exports"
@@ -67,10 +97,69 @@ FORM_SAVED = "Saved. What you wrote counts as facts from the next injection on."
 NEWEST = "Newest messages"
 NO_MESSAGES = "No messages yet."
 UNDATED = "undated"
-FACTS = "What was learnt about you"
-NO_FACTS = "Nothing yet: facts are learnt from your messages during an injection."
-MORE = "... and {count} more."
 EXCLUDED = "excluded"
+
+# Memories
+MEMORIES = "Facts about you (tick those to act on)"
+MEMORIES_ALL = "facts in all"
+MEMORY_STATES = {
+    "learnt": "learnt",
+    "new": "not learnt yet",
+    "stale": "stale",
+    "replaced": "replaced",
+    "skipped": "not to be learnt",
+    "pinned": "pinned",
+}
+MEMORY_STATES_MEAN = (
+    "Learnt: the adapter in use knows it. Not learnt yet: it comes with the next injection. Stale: the adapter still holds what you changed or took "
+    "out; inject again. Replaced: a newer fact says otherwise. Pinned: a newer fact will not replace it."
+)
+MEMORY_SOURCES = {"study": "read in your messages", "profile": "from your form", "user": "typed by you"}
+MEMORY_FROM = "\u201c{said}\u201d ({conversation}, {when})"
+MEMORY_TYPED = "No message says this: it was typed."
+PINNED_MARK = "\u2605 "
+MEMORIES_PLACE = "{first} to {last} of {total}"
+MEMORIES_NONE = "No facts here. Facts are read in your messages during an injection; you can also type them below."
+SEARCH, SEARCH_HINT = "Search", "a word, such as cat"
+STATE, SOURCE, ANY = "State", "Where from", "any"
+BACK, FORWARD = "Back", "Forward"
+TICKED = "{count} ticked."
+TICK_FIRST = "Tick at least one fact first."
+TICK_ONE = "Tick exactly one fact to change its words."
+MEMORY_ACTIONS = {"pin": "Pin", "unpin": "Unpin", "skip": "Do not learn", "learn": "Learn again"}
+MEMORIES_DONE = {
+    "pin": "{count} pinned: a newer fact will not replace them.",
+    "unpin": "{count} no longer pinned.",
+    "skip": "{count} will not be learnt and not be looked up. Inject again if the adapter already knows them.",
+    "learn": "{count} will be learnt with the next injection.",
+}
+DELETE = "Delete"
+DELETE_SURE = (
+    "The ticked facts will be gone for good, with every adapter that was trained on them. Their messages stay, but are not studied again."
+)
+DELETE_YES, KEEP = "Yes, delete", "Keep"
+MEMORIES_DELETED = "{facts} facts are gone for good, and {adapters} adapters that were trained on them."
+EDIT, SAVE_FACT = "Change its words", "Save"
+MEMORY_EDITED = "Saved. The adapter learns the new words with the next injection."
+ADD_FACT, ADD_FACT_HINT, ADD = "Add a fact about you", "Your cat is called Biscuit.", "Add"
+MEMORY_ADDED = "Added. It is looked up from now on and learnt with the next injection."
+EXPORT_MEMORIES = "Export as JSON"
+DELETE_EVERYTHING = "Delete everything about this person"
+DELETE_EVERYTHING_TEXT = "Messages, facts, adapters, chats, votes and the form are deleted, and the files are then searched for what was in them. Only the name stays."
+DELETE_EVERYTHING_LABEL = "Type the profile's name to confirm"
+DELETE_EVERYTHING_YES = "Delete everything"
+TYPE_THE_NAME = 'Type "{name}" into the field to confirm.'
+EVERYTHING_GONE = (
+    "Gone: {rows}. Proof: 0 rows are left, and none of {texts} longest texts stands in the {megabytes:.1f} MB of files that were searched."
+)
+SOMETHING_LEFT = (
+    "Deleted: {rows}. But {left} rows are left and {found} of {texts} texts still stand in the {megabytes:.1f} MB of files: another process may be "
+    "using them; close it and start Keepsake again, which finishes the deletion."
+)
+ROWS = {
+    "messages": "messages", "facts": "facts", "runs": "runs", "adapters": "adapters", "turns": "answers", "reports": "reports",
+    "examples": "examples", "votes": "votes",
+}  # fmt: skip
 
 # Inject
 DIAL = "How thorough?"
@@ -83,8 +172,21 @@ BASE_ACCORDION = "Base model and this machine"
 BASE_HUB_NOTE = "A hub model is downloaded once from huggingface.co. Nothing about you is sent."
 BASE_CHOICE = "{id} ({parameters}, {licence}, needs about {memory} GiB)"
 POCKET_CHOICE = "pocket (embedded, offline, needs about 1 GiB)"
-MACHINE_UNKNOWN = "This machine is described when the tab opens."
-START, CANCEL = "Start", "Cancel"
+MACHINE_UNKNOWN = "Looking at this machine ..."
+ESTIMATE = "{dial} on {base}: about {minutes:.0f} minutes for {messages} messages, and about {memory:.1f} GB of memory."
+ESTIMATE_LAST = "{dial}: the last one took {minutes:.1f} minutes and {memory:.1f} GB of memory."
+START, PAUSE, RESUME, CANCEL = "Start", "Pause", "Resume", "Cancel"
+PAUSED = "paused"
+TIME_LEFT = "about {left} left"
+TIME_UNKNOWN = "time left not known yet"
+RECALL_NOW = "held-out questions: {recall:.0%} to the letter, {abstention:.0%} rightly declined"
+CURVE_LOSS = "Loss, trial {trial}"
+CURVE_RECALL = "Held-out recall"
+PLOTS = "How the search went"
+PLOT_TITLES = {
+    "history": "Every trial and the best so far", "importance": "What mattered most", "size": "Quality against size", "score": "recall less inventions",
+    "trial": "trial", "parameters": "parameters of the adapter", "parameter": "setting",
+}  # fmt: skip
 CANCELLING = "Cancelling at the next step ..."
 NOTHING_TO_CANCEL = "Nothing is running."
 NEVER_RUN = "Nothing injected yet. Choose how thorough and press Start."
@@ -100,8 +202,13 @@ STAGES = {
     "examples": "Making examples",
     "search": "Training and comparing adapters",
     "retrieval": "Choosing what retrieval brings (it should be a strong opponent)",
+    "compare": "Comparing the sides",
     "save": "Saving the adapter",
 }
+STAGES_SHORT = {
+    "load": "load", "study": "study", "questions": "questions", "examples": "examples", "search": "train", "retrieval": "retrieval",
+    "compare": "compare", "save": "save",
+}  # fmt: skip
 RUN_LINE = "{budget}, on {base}, {elapsed}"
 LOSS = "loss {loss:.3f}"
 DONE_TITLE = "Your adapter is ready"
@@ -113,6 +220,12 @@ DONE_SHARES = (
     "It answers {recall:.0%} of the held-out questions right, worded in ways it was never trained on. "
     "When asked about something you never told, it invents an answer {invents:.0%} of the time."
 )
+CARD = "Your adapter knows {adapter_hits} of {known} things about you, and invents on {adapter_invents} of {unknown} that you never told."
+CARD_OTHERS = (
+    "Retrieval: {rag_hits} of {known}, invents on {rag_invents}. Both together: {hybrid_hits} of {known}, invents on {hybrid_invents}."
+)
+USE = {"adapter": "Use the adapter.", "rag": "Use retrieval.", "hybrid": "Use both together."}
+NOT_SURE = " (Not by a clear margin: the intervals overlap.)"
 DONE_DETAILS = "{facts} facts in {size} of weights, {elapsed}, trial {trial} was chosen."
 DONE_NEXT = "Go on to Chat and judge for yourself."
 CANCELLED_TITLE, CANCELLED_TEXT = (
@@ -135,6 +248,29 @@ PAIRS = {
 }
 PAIR = "What is compared"
 PAIR_INFO = "Which answer is whose is shuffled anew for each question and shown after your vote."
+MODE = "How to chat"
+MODES = {"blind": "Blind test: two sides", "plain": "Plain chat: one side"}
+TEMPORARY = "Temporary chat"
+TEMPORARY_INFO = "Nothing of it is stored: neither answers nor votes."
+SHUFFLE = "Shuffled"
+SHUFFLES = {"turn": "for each question", "chat": "once a chat"}
+STOP, AGAIN, CHANGE, COPY = "Stop", "Ask the same again", "Change the question", "Copy"
+VOTE_KEYS = "Keys: A or B for the better one, T for a tie, X for both bad."
+JUDGE = "One more question: was the memory that was used relevant to the question, and was it accurate?"
+JUDGEMENTS = {"relevant": "relevant?", "accurate": "accurate?"}
+YES, NO = "Yes", "No"
+JUDGED = "Noted."
+NOT_STORED = "Not stored: this is a temporary chat."
+LIFTED_MEANS = "Marked: the words that the adapter made much likelier than the bare model would have."
+LIFTED_BY = "{times:.0f} times as likely with the adapter"
+PLAIN = "Chat"
+PLAIN_EMPTY = "Choose a side above and ask."
+SIDE = "Who answers"
+STRENGTH = "Strength of the adapter"
+STRENGTH_INFO = "0 is the bare model, 1 as trained."
+LINES_READ = "Lines that were looked up"
+NO_SIDE = "Choose who answers first."
+NO_ADAPTER_SIDE = "There is no adapter for this profile yet: choose retrieval or the bare model, or inject first."
 QUESTION = "Ask about yourself"
 QUESTION_HINT = "What is my cat called?"
 ASK, NEW_CHAT = "Ask", "New chat"
@@ -149,6 +285,7 @@ EMPTY_CHAT = "Two answers, one remembered in the weights, one looked up. You wil
 NO_ADAPTER = "There is no adapter for this profile yet, so there is nothing to compare. Inject first; quick takes a few minutes."
 MODEL_BUSY = "The model is busy with another answer: try again in a moment."
 SIDES = {"adapter": "Adapter", "rag": "Retrieval", "base": "Bare model", "hybrid": "Both together"}
+SIDES_LATER = {"adapter": "adapter", "rag": "retrieval", "base": "bare model", "hybrid": "both together"}  # as in the middle of a sentence
 SIDE_MEANS = {
     "adapter": "answered from its weights and read nothing.",
     "rag": "looked these lines up and read them:",
@@ -168,6 +305,27 @@ ALREADY_VOTED = "This answer has its vote, given before the sides were shown: as
 
 # Results
 RESULTS_VOTES = "Your votes"
+RESULTS_JUDGED = "Memories in the answers, as you judged them"
+JUDGED_HEADINGS = ("Side", "Relevant", "of", "Accurate", "of")
+SHARE_CELL = "{share:.0%} ({low:.0%} to {high:.0%})"
+INTERVAL = "{low:.0%} to {high:.0%}"
+RESULTS_COST = "What it cost"
+COST = "Injecting took {elapsed} and {memory:.1f} GB of memory; {facts} facts lie in {size} of weights."
+COST_ANSWERS = "An answer takes {adapter_ms:.0f} ms and {adapter_tokens:.0f} tokens of prompt with the adapter, {rag_ms:.0f} ms and {rag_tokens:.0f} with retrieval."
+BREAK_EVEN = "The time of injecting is saved after about {answers:,} answers."
+NO_BREAK_EVEN = "In time alone, injecting does not pay for itself against retrieval here."
+BIAS_POSITION = "Place: the left answer won {part} of {whole} decided votes, {share:.0%} (95 % interval {low:.0%} to {high:.0%})."
+BIAS_POSITION_SEEN = "You seem to prefer one place, whoever stands there."
+BIAS_LENGTH = "Length: the longer answer won {part} of {whole} decided votes, {share:.0%} (95 % interval {low:.0%} to {high:.0%})."
+BIAS_LENGTH_SEEN = "Length seems to sway you."
+BIAS_NONE = "No bias is to be seen."
+KIND, RECALL_BY_KIND = "Kind of question", "Recall by kind of question"
+KINDS = {
+    "direct": "direct", "reworded": "in other words", "reversal": "the other way round", "updated": "corrected later", "unknown": "never told",
+}  # fmt: skip
+EXPORTS = {"csv": "Votes as CSV", "json": "Everything as JSON", "html": "Report as HTML"}
+REPORT_TITLE = "Keepsake: results of {name}"
+REPORT_NOTE = "Written by Keepsake on {created} UTC. It holds questions and answers of this person: keep it as private as the chats."
 RESULTS_MEASURED = "Measured"
 NO_VOTES = "No votes yet: compare a few answers in Chat."
 WIN_LINE = "{side} won {wins} of {decided} decided votes against {other}: {share:.0%} (95 % interval {low:.0%} to {high:.0%})."
@@ -176,7 +334,7 @@ APART = "Not counted: ties {ties}, both bad {bad}."
 VERDICT_WINS = "{side} wins for you."
 VERDICT_OPEN = "Too close or too few votes to say which is better."
 MEASURE, MEASURING = "Measure now", "Measuring ..."
-MEASURE_INFO_DEMO = "Asks every side the demo's {count} questions, which are never trained on."
+MEASURE_INFO_DEMO = "Try the demo"
 MEASURE_INFO_OWN = "Asks every side your own held-out questions: wordings that were never trained on."
 ALREADY_MEASURING = "A measurement of this profile is running: wait for it to finish."
 INJECTING_NOW = "An injection of this profile is running: measure when it has finished."
@@ -199,6 +357,30 @@ SAMPLE = "A sample of questions"
 EXPECTED = "expected: {answer}"
 EXPECTED_NEVER = "expected: that it was never told"
 RIGHT, WRONG = "right", "wrong"
+
+# Profiles
+PROFILE_HEADINGS = ("Profile", "Messages", "Facts", "Votes", "Adapter of")
+NO_PROFILES = "There are no profiles yet."
+CHOSEN_PROFILE = "The chosen profile"
+OTHER_NAME = "Another name"
+RENAME, DUPLICATE = "Rename", "Duplicate"
+COPY_OF = "{name} (copy)"
+PROFILE_CREATED, PROFILE_RENAMED, PROFILE_COPIED = "Created and chosen.", "Renamed.", "Copied: {name} is chosen now."
+EXPORT_PROFILE_TEXT = "Take all of it along as one file: messages, facts, adapters, chats and votes. The file is not encrypted."
+EXPORT_PROFILE = "Export"
+IMPORT_PROFILE = "Import a profile"
+PROFILE_FILE = "A file that Export wrote (.keepsake)"
+IMPORT_AS, IMPORT_AS_INFO = "Under the name", "Empty: the name in the file."
+NO_PROFILE_FILE = "Drop the file of a profile on the field first."
+PROFILE_BACK = "{name} is back: {messages} messages, {facts} facts, {adapters} adapters, {turns} answers, {votes} votes."
+DELETE_PROFILE = "Delete the chosen profile"
+DELETE_PROFILE_TEXT = "Everything of this person, the name included, is gone for good. Export it first if you may want it back."
+DELETE_PROFILE_YES = "Delete for good"
+DELETE_RUNNING = "An injection of this profile is running: cancel it first."
+PROFILE_DELETED = "{name} is gone for good: {rows}."
+ADAPTER_IN_USE, ADAPTER_IN_USE_INFO = "Adapter in use", "Earlier ones are kept; choose which one answers."
+ADAPTER_CHOICE = "{number}, of {created}: {facts} facts, on {base}"
+ADAPTER_CHOSEN = "Adapter {number} answers from now on."
 
 # Edges
 UNEXPECTED = "Something unexpected went wrong ({kind}){where}."

@@ -88,6 +88,12 @@ def save_vote(db: Database, turn_id: int, choice: str) -> None:
         db.execute("INSERT OR REPLACE INTO votes VALUES (?, ?, ?)", [turn_id, choice, now()])
 
 
+def find_vote(db: Database, turn_id: int) -> str | None:
+    """The choice that was made on a turn, or None."""
+    row = fetch_one(db, "SELECT choice FROM votes WHERE turn_id = ?", [turn_id])
+    return row["choice"] if row else None
+
+
 def list_votes(db: Database, profile_id: int) -> list[Vote]:
     """Every vote of a profile with the sides it was about, in the order of the turns."""
     sql = """SELECT votes.*, left_side, right_side, question FROM votes JOIN turns ON turns.id = turn_id
