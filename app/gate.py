@@ -35,6 +35,8 @@ TRIES, TRIES_SECONDS = 5, 60.0  # to sign in
 
 # The files of the page itself: the same for everybody, and nothing in them is anyone's.
 STATIC = re.compile(r"/(assets|static|svelte)/.*|/favicon\.ico|(/gradio_api)?/theme\.css|/robots\.txt|/manifest\.json")
+# The page, in each of its languages.
+PAGES = ("/", *(f"/{code}" for code in say.LANGUAGES if code != "en"))
 # What Gradio asks itself when it starts.
 STARTING = {("HEAD", "/"), ("GET", "/gradio_api/startup-events")}
 # What the page calls. `session` says where the session stands: in the path, the query or the body.
@@ -103,7 +105,7 @@ class Gate:
         visitor = self.doors.find(secret)
         if path in ("/sign-in", "/sign-out") and self.accounts:
             await self._sign(scope, receive, send, method, path, secret)
-        elif (method, path) == ("GET", "/"):
+        elif method == "GET" and path in PAGES:
             await self._page(scope, receive, send, visitor)
         else:
             await self._endpoint(scope, receive, send, headers, visitor)
@@ -117,7 +119,7 @@ class Gate:
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
             return 403, say.WRONG_ORIGIN
         # A link from elsewhere may open the page; nothing else may be called from elsewhere.
-        visiting = method == "GET" and path in ("/", "/sign-in") and headers.get("sec-fetch-mode", "navigate") == "navigate"
+        visiting = method == "GET" and path in (*PAGES, "/sign-in") and headers.get("sec-fetch-mode", "navigate") == "navigate"
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not visiting:
             return 403, say.WRONG_ORIGIN
         return None
