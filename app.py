@@ -18,10 +18,13 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=os.environ.get("KEEPSAKE_PORT", "7860"), help="default: KEEPSAKE_PORT or 7860")
     parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, reachable from this machine only")
     parser.add_argument("--auth", action="store_true", help="ask for a password; accounts: python -m app.accounts add NAME")
+    parser.add_argument(
+        "--api", action="store_true", help="let programs on this machine in, by token: named endpoints and /v1/chat/completions"
+    )
     options = parser.parse_args()
     from app.page import launch
 
-    return launch(options.host, options.port, options.auth)
+    return launch(options.host, options.port, options.auth, options.api)
 
 
 if __name__ == "__main__":

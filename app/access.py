@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from gradio.context import LocalContext
 
@@ -131,7 +132,23 @@ def home_of_event() -> Path | None:
     visitor = request.scope.get("keepsake_visitor") if request is not None else None
     if not isinstance(visitor, Visitor):
         raise Refused(say.NOBODY)
+    member = _member(request) if _doors[0].apart else None
+    if member is not None:
+        return _doors[0].root / "members" / _hash(member)[:32]
     return _doors[0].home(visitor)
+
+
+def guest_home() -> Path | None:
+    """The data folder of the visitor whose event this is, if it is a guest's: one of a public server who has not signed in."""
+    home = home_of_event()
+    return home if home is not None and _doors and _doors[0].apart and home.parent == _doors[0].root / "visitors" else None
+
+
+def _member(request: Any) -> str | None:
+    """Who signed in to Hugging Face in this browser (Gradio keeps it in a signed cookie), or None."""
+    session = request.scope.get("session") or {}
+    name = ((session.get("oauth_info") or {}).get("userinfo") or {}).get("preferred_username")
+    return name if isinstance(name, str) and name else None
 
 
 def _hash(secret: str) -> str:

@@ -113,8 +113,11 @@ def check_ready(name: str) -> Profile:
     """The profile, if it has an adapter to compare; raises PageError with what to do first."""
     with store() as db:
         profile = chosen_profile(db, name)
-        if adapter_in_use(db, profile) is None:
+        adapter = adapter_in_use(db, profile)
+        if adapter is None:
             raise PageError(say.NO_ADAPTER)
+        if not adapter.usable:
+            raise PageError(say.STALE_ADAPTER)
         return profile
 
 

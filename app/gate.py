@@ -4,6 +4,7 @@ Closed unless opened: an endpoint that is not listed here does not exist. Checke
 called (against DNS rebinding), where the request came from (against other sites), the visitor's cookie, the rate, sessions and files.
 """
 
+import hmac
 import ipaddress
 import json
 import os
@@ -37,11 +38,16 @@ TRIES, TRIES_SECONDS = 5, 60.0  # to sign in
 STATIC = re.compile(r"/(assets|static|svelte)/.*|/favicon\.ico|(/gradio_api)?/theme\.css|/robots\.txt|/manifest\.json")
 # The page, in each of its languages.
 PAGES = ("/", *(f"/{code}" for code in say.LANGUAGES if code != "en"))
+# Signing in to Hugging Face on a Space that is set up for it; Gradio's own endpoints.
+OAUTH = ("/login/huggingface", "/login/callback", "/logout")
 # What Gradio asks itself when it starts.
 STARTING = {("HEAD", "/"), ("GET", "/gradio_api/startup-events")}
+# What other chat programs call, where --api opened it.
+MODEL = {("POST", "/v1/chat/completions"), ("GET", "/v1/models")}
 # What the page calls. `session` says where the session stands: in the path, the query or the body.
 OPEN = (
     ("GET", re.compile(r"/config/?"), None),
+    ("GET", re.compile(r"/gradio_api/info/?"), None),  # names the few endpoints for programs
     ("POST", re.compile(r"/gradio_api/queue/join"), "body"),
     ("GET", re.compile(r"/gradio_api/queue/data"), "query"),
     ("GET", re.compile(r"/gradio_api/heartbeat/([^/]+)"), "path"),
@@ -73,8 +79,9 @@ class Rates:
 class Gate:
     """ASGI middleware around Gradio's application."""
 
-    def __init__(self, app: Any, doors: Doors, host: str, port: int, accounts: Accounts | None = None) -> None:
-        self.app, self.doors, self.accounts = app, doors, accounts
+    def __init__(self, app: Any, doors: Doors, host: str, port: int, accounts: Accounts | None = None, token: str = "") -> None:
+        self.app, self.doors, self.accounts, self.token = app, doors, accounts, token
+        self.program = doors.admit()[1] if token else None  # whoever holds the token acts for the owner
         self.names = allowed_names(host)
         self.any_address = host not in LOOPBACK
         self.cookie = f"keepsake-{port}"
@@ -102,9 +109,15 @@ class Gate:
             await self.app(scope, receive, self._dressed(send, None))
             return
         secret = self._secret(headers)
-        visitor = self.doors.find(secret)
+        program = self._program(scope, headers)
+        if path.startswith("/v1/"):
+            await self._model(scope, receive, send, method, path, program)
+            return
+        visitor = self.doors.find(secret) or program
         if path in ("/sign-in", "/sign-out") and self.accounts:
             await self._sign(scope, receive, send, method, path, secret)
+        elif method == "GET" and path in OAUTH and self.framed and os.environ.get("OAUTH_CLIENT_ID"):
+            await self.app(scope, receive, self._dressed(send, None))
         elif method == "GET" and path in PAGES:
             await self._page(scope, receive, send, visitor)
         else:
@@ -211,6 +224,25 @@ class Gate:
             return {"type": "http.request", "body": body, "more_body": False}
 
         return again
+
+    def _program(self, scope: Scope, headers: dict[str, str]) -> Visitor | None:
+        """The visitor that stands for programs, if the request has the token of --api and comes from this machine."""
+        given = headers.get("authorization", "").removeprefix("Bearer ")
+        if not self.token or not hmac.compare_digest(given.encode(), self.token.encode()):
+            return None
+        return self.program if _client(scope) in LOOPBACK else None
+
+    async def _model(self, scope: Scope, receive: Receive, send: Send, method: str, path: str, program: Visitor | None) -> None:
+        """The endpoints of app/openai_api.py: by token alone, never by cookie, so that no other site can make a browser call them."""
+        if not self.token or (method, path) not in MODEL:
+            await answer(send, 404, say.NO_ENDPOINT)
+        elif program is None:
+            await answer(send, 401, say.NO_TOKEN, [(b"www-authenticate", b"Bearer")])
+        elif not self.rates.take(program.number):
+            await answer(send, 429, say.TOO_MANY)
+        else:
+            scope["keepsake_visitor"] = program
+            await self.app(scope, receive, self._dressed(send, program))
 
     async def _sign(self, scope: Scope, receive: Receive, send: Send, method: str, path: str, secret: str | None) -> None:
         """The form of accounts: GET shows it, POST checks it; /sign-out ends the visit."""

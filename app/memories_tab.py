@@ -90,7 +90,8 @@ def act(name: str, action: str, ids: Sequence[int] | None) -> str:
         profile = chosen_profile(db, name)
         if action == "delete":
             went = forget_facts(db, profile.id, list(ids))
-            return render_note(say.MEMORIES_DELETED.format(facts=went["facts"], adapters=went["adapters"]), "good")
+            words = {"facts": went["facts"], "adapters": went["adapters_stale"], "certificate": went["certificate"]}
+            return render_note(say.MEMORIES_DELETED.format(**words), "good")
         change = pin_memories if action in ("pin", "unpin") else skip_memories
         count = change(db, profile.id, ids, action in ("pin", "skip"))
     return render_note(say.MEMORIES_DONE[action].format(count=count), "good")
@@ -151,7 +152,7 @@ def delete_everything(name: str, typed: str) -> str:
         went = forget_all(db, profile.id)
         left = sum(count_rows(db, profile.id).values())
     searched, found = count_traces(data_folder(), texts)
-    rows = ", ".join(f"{count} {say.ROWS.get(kind, kind)}" for kind, count in went.items() if count) or "0"
+    rows = ", ".join(f"{count} {say.ROWS[kind]}" for kind, count in went.items() if count and kind in say.ROWS) or "0"
     said = say.EVERYTHING_GONE if not left and not found else say.SOMETHING_LEFT
     proof = said.format(rows=rows, left=left, texts=len(texts), megabytes=searched / 1e6, found=found)
     return render_note(proof, "good" if not left and not found else "bad")

@@ -2,32 +2,38 @@
 
 import atexit
 import os
+import secrets
 import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import gradio as gr
 from starlette.middleware import Middleware
 
+from app import openai_api
 from app import sentences as say
 from app.access import Doors, install
 from app.accounts import Accounts
 from app.chat_tab import build_chat_tab
 from app.edge import PageError, listen, store
+from app.endpoints import publish
 from app.gate import Gate
 from app.import_tab import build_import_tab
 from app.inject_tab import build_inject_tab
+from app.leaving import note_arrival, note_leaving
 from app.memories_tab import build_memories_tab
 from app.profiles_tab import build_profiles_tab
 from app.results_tab import build_results_tab
 from app.theme import CSS, THEME
 from app.visitor import Panel, Shared, render_summary
-from app.welcome_tab import build_welcome_tab
+from app.welcome_tab import build_welcome_tab, is_shared
 from memory.errors import KeepsakeError
 from memory.store import active_run, data_folder, list_profiles
 
+TOKEN_FILE = "api-token"
 UPLOAD_SWEEP = (600, 1800)  # every so many seconds, uploads older than so many: those never imported
 
 # A change of the look is a matter of the browser alone, and remembered there.
@@ -73,6 +79,9 @@ def build_page() -> gr.Blocks:
         say.speak(code)
         with page if code == "en" else page.route(say.LANGUAGE, code, show_in_navbar=False):
             build_screen(page)
+            if code == "en":
+                publish()
+                page.unload(note_leaving)
     say.speak("en")
     return page
 
@@ -93,6 +102,8 @@ def build_screen(page: gr.Blocks) -> None:
         panels = _build_tabs(shared)
 
     listen(page.load, lambda last: shared.choose(first_choice(last)), remembered, shared.places)
+    if is_shared():
+        listen(page.load, note_arrival)
     page.load(None, None, None, js=ON_LOAD.replace("LANGUAGE", say.language()))
     look.click(None, None, None, js=TOGGLE_LOOK)
     listen(chooser.input, shared.choose, chooser, shared.places)
@@ -128,8 +139,11 @@ def _build_tabs(shared: Shared) -> list[Panel]:
     return panels
 
 
-def launch(host: str = "127.0.0.1", port: int = 7860, auth: bool = False) -> int:
-    """Serves the page until Ctrl-C; returns the exit status. With `auth`, visitors sign in to an account (app/accounts.py)."""
+def launch(host: str = "127.0.0.1", port: int = 7860, auth: bool = False, api: bool = False) -> int:
+    """Serves the page until Ctrl-C; returns the exit status. With `auth`, visitors sign in to an account (app/accounts.py).
+
+    With `api`, programs on this machine that hold the token may use the named endpoints and act as a chat model (app/openai_api.py).
+    """
     # Being terminated ends the page as Ctrl-C does, so that its uploads are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -142,9 +156,12 @@ def launch(host: str = "127.0.0.1", port: int = 7860, auth: bool = False) -> int
         accounts = Accounts(folder) if auth else None
         if accounts and not accounts.read():
             raise PageError(say.NO_ACCOUNTS)
+        if api and (auth or is_shared()):
+            raise PageError(say.API_IS_LOCAL)
+        token = make_token(folder) if api else ""
         page = build_page()
         try:
-            serve(page, host, port, accounts)
+            serve(page, host, port, accounts, token=token)
         except OSError as error:
             raise PageError(say.PORT_TAKEN.format(host=host, port=port)) from error
     except KeepsakeError as error:
@@ -153,22 +170,42 @@ def launch(host: str = "127.0.0.1", port: int = 7860, auth: bool = False) -> int
     if host not in ("127.0.0.1", "localhost", "::1") and not auth:
         print(say.NOT_LOCAL.format(host=host), file=sys.stderr)
     print(say.ADDRESS.format(host=host, port=port, folder=folder), flush=True)
+    if api:
+        print(say.API_ON.format(host=host, port=port, path=folder / TOKEN_FILE), flush=True)
     page.block_thread()
     return 0
 
 
-def serve(page: gr.Blocks, host: str, port: int, accounts: Accounts | None = None, apart: bool = False) -> Doors:
+def make_token(folder: Path) -> str:
+    """The token of programs: KEEPSAKE_API_TOKEN, else one that is made once and kept in the data folder, for its owner only."""
+    given = os.environ.get("KEEPSAKE_API_TOKEN", "").strip()
+    path = folder / TOKEN_FILE
+    if not given and path.exists():
+        given = path.read_text(encoding="utf-8").strip()
+    token = given or secrets.token_urlsafe(32)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+        out.write(token)
+    return token
+
+
+def serve(page: gr.Blocks, host: str, port: int, accounts: Accounts | None = None, apart: bool = False, token: str = "") -> Doors:
     """Starts the server in the background behind the gate, with everything off that could carry something away.
 
     `apart` gives every visitor a data folder of their own, as on a public Space.
     """
-    apart = apart or bool(os.environ.get("SPACE_ID"))
+    apart = apart or is_shared()
+    if apart:
+        # What guests left behind when the server was stopped under them.
+        shutil.rmtree(data_folder() / "visitors", ignore_errors=True)
     doors = Doors(data_folder(), with_accounts=accounts is not None, apart=apart)
     install(doors)
     page.queue(api_open=False).launch(
         server_name=host, server_port=port, share=False, quiet=True, prevent_thread_lock=True, show_error=False, inbrowser=False,
         theme=THEME, css=CSS, footer_links=[], run_history=False, enable_monitoring=False, mcp_server=False, pwa=False, ssr_mode=False,
         max_file_size=say.LARGEST_UPLOAD, allowed_paths=[], blocked_paths=[str(data_folder())], strict_cors=True,
-        app_kwargs={"middleware": [Middleware(Gate, doors=doors, host=host, port=port, accounts=accounts)]},
+        app_kwargs={
+            "middleware": [Middleware(Gate, doors=doors, host=host, port=port, accounts=accounts, token=token)],
+            "routes": openai_api.routes() if token else [],
+        },
     )  # fmt: skip
     return doors

@@ -75,7 +75,7 @@ def delete(name: str, typed: str) -> str:
         if active_run(db, profile.id):
             raise PageError(say.DELETE_RUNNING)
         went = delete_profile(db, profile.id)
-    rows = ", ".join(f"{count} {say.ROWS.get(kind, kind)}" for kind, count in went.items() if count) or "0"
+    rows = ", ".join(f"{count} {say.ROWS[kind]}" for kind, count in went.items() if count and kind in say.ROWS) or "0"
     return render_note(say.PROFILE_DELETED.format(name=profile.name, rows=rows), "good")
 
 

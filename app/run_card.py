@@ -122,13 +122,14 @@ def _render_done(run: Run, elapsed: float, size: int) -> str:
 
 def say_outcome(run: Run) -> list[str]:
     """What a finished run came to, in sentences: from the comparison of sides where there is one, else from the chosen trial."""
-    best, card = run.result.get("best", {}), run.result.get("card") or {}
+    best, advice = run.result.get("best", {}), run.result.get("advice") or {}
+    card = advice.get("card") or {}
     hits = card.get("hits") or {}
     if {"adapter", "rag", "hybrid"} <= set(hits):
         words = {"known": card["known"], "unknown": card["unknown"], **{f"{side}_hits": count for side, count in hits.items()}}
         words |= {f"{side}_invents": count for side, count in card["invents"].items()}
-        use = say.USE[card["use"]] if card.get("use") in say.USE else ""
-        return [say.CARD.format(**words), say.CARD_OTHERS.format(**words), use + ("" if card.get("sure") else say.NOT_SURE)]
+        use = say.USE.get(advice.get("side"), "") + ("" if advice.get("sure") else say.NOT_SURE)
+        return [say.CARD.format(**words), say.CARD_OTHERS.format(**words), use]
     recall, known = float(best.get("recall", 0)), best.get("known")
     shares = {"recall": recall, "invents": float(best.get("false_claims", 0)), "known": known, "hits": round(recall * (known or 0))}
     return [(say.DONE_COUNTED if known else say.DONE_SHARES).format(**shares)]

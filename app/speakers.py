@@ -7,6 +7,7 @@ modules (torch) are imported when the first model is needed, so that the page op
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import sentences as say
@@ -49,6 +50,15 @@ class Speakers:
             try:
                 self._forget_speaker()
                 self._loaded = self._meant = None
+            finally:
+                self._lock.release()
+
+    def forget(self, home: Path) -> None:
+        """Lets go of the speaker of a data folder that is about to be deleted."""
+        if self._lock.acquire(timeout=PATIENCE_SECONDS):
+            try:
+                if self._key is not None and self._key[0] == str(home):
+                    self._forget_speaker()
             finally:
                 self._lock.release()
 

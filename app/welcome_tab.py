@@ -67,6 +67,8 @@ def build_welcome_tab(shared: Shared, tab: gr.Tab) -> Panel:
             gr.HTML(f'<div class="picture">{picture}</div>', js_on_load=None)
     if is_shared():
         gr.HTML(f'<div class="card bad"><p>{escape(say.SHARED_NOTICE)}</p></div>', js_on_load=None, elem_id="shared-notice")
+        if os.environ.get("OAUTH_CLIENT_ID"):
+            gr.LoginButton(say.SIGN_IN_HUB)
     with gr.Row(elem_classes="row-end"):
         demo = gr.Button(say.DEMO, variant="primary", min_width=220, elem_id="demo")
         new = gr.Textbox(

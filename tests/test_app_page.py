@@ -206,9 +206,13 @@ def test_the_end_card_compares_the_sides_and_says_what_to_use(db: Any, demo: Pro
     run = start_run(db, demo.id, "inject", {})
     card = {
         "known": 60, "unknown": 40, "hits": {"adapter": 57, "rag": 49, "hybrid": 59}, "invents": {"adapter": 1, "rag": 8, "hybrid": 1},
-        "use": "hybrid", "sure": False,
     }  # fmt: skip
-    finish_run(db, run, "done", result={"card": card, "best": {"trial": 0}, "facts": 66, "bytes": 1000})
+    finish_run(
+        db,
+        run,
+        "done",
+        result={"advice": {"card": card, "side": "hybrid", "sure": False}, "best": {"trial": 0}, "facts": 66, "bytes": 1000},
+    )
     shown = inject_tab.show_run("demo")
     for part in ("knows 57 of 60", "invents on 1 of 40", "Retrieval: 49 of 60", "Use both together.", "intervals overlap"):
         assert part in shown

@@ -37,7 +37,7 @@ def said(text: str) -> ParsedMessage:
 
 
 def give(db: Database, profile: int, fact_ids: list[int], checks: dict[str, int] | None = None) -> None:
-    save_adapter(db, profile, None, b"w", {}, "pocket", "1", "1", fact_ids, {"checks": checks or {}})
+    save_adapter(db, profile, None, b"w", {}, "pocket", "1", "1", fact_ids, {"advice": {"card": {"checks": checks or {}}}})
 
 
 def test_a_fact_says_what_the_adapter_makes_of_it(db: Database) -> None:

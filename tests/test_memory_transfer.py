@@ -63,7 +63,9 @@ def lived(db: Database) -> Profile:
     save_point(db, run, 0, 0.5, loss=1.5)
     save_examples(db, run, [{"fact_id": newer, "fact_ids": [newer], "question": "Where?", "split": "test"}])
     weights = save({"a": numpy.zeros(3, dtype="float32")})
-    adapter = save_adapter(db, profile.id, run, weights, {"adapters": {}}, "pocket", "1", "1", [newer], {"checks": {str(newer): 1}})
+    adapter = save_adapter(
+        db, profile.id, run, weights, {"adapters": {}}, "pocket", "1", "1", [newer], {"advice": {"card": {"checks": {str(newer): 1}}}}
+    )
     turn = save_turn(db, profile.id, "c", "Where do I live?", "rag", "adapter", "Here", "Lisbon", {"adapter": adapter})
     save_vote(db, turn, "right")
     save_judgement(db, turn, "right", True, None)

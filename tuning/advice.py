@@ -48,6 +48,22 @@ def is_right(reply: str, example: Example) -> bool:
     return is_abstention(reply) if example.kind == "unknown" else holds_answer(reply, example.answer, example.question)
 
 
+def count_right(right: dict[str, list[bool]], asked: Sequence[Example]) -> dict[str, Any]:
+    """The same answers as counts: `known` and `unknown` questions, `hits` and `invents` of each side, and which facts the adapter knows (`checks`)."""
+    known = [place for place, example in enumerate(asked) if example.kind == "recall"]
+    unknown = [place for place, example in enumerate(asked) if example.kind == "unknown"]
+    checks: dict[str, int] = {}
+    for place in known:
+        if asked[place].fact_id is not None and "adapter" in right:
+            fact = str(asked[place].fact_id)
+            checks[fact] = max(checks.get(fact, 0), int(right["adapter"][place]))
+    return {
+        "known": len(known), "unknown": len(unknown), "checks": checks,
+        "hits": {side: sum(answers[place] for place in known) for side, answers in right.items()},
+        "invents": {side: sum(not answers[place] for place in unknown) for side, answers in right.items()},
+    }  # fmt: skip
+
+
 def advise(right: dict[str, list[bool]]) -> dict[str, Any]:
     """The advice from right and wrong answers of each side to the same questions.
 

@@ -17,7 +17,7 @@ from memory.errors import KeepsakeError
 from memory.store import Fact, Profile, beat, current_adapter, finish_run, list_facts, save_adapter, save_examples, save_trial, start_run
 from memory.store.checkpoints import drop_checkpoints, load_checkpoint, save_checkpoint
 from tuning.adapters import detach, from_bytes
-from tuning.advice import RETRIEVAL_PLANS, advise, ask_sides, choose_retrieval
+from tuning.advice import RETRIEVAL_PLANS, advise, ask_sides, choose_retrieval, count_right, own_test
 from tuning.bases import Base, LoadedBase, load_base, resolve_base
 from tuning.errors import Cancelled
 from tuning.examples import Example
@@ -247,7 +247,8 @@ def advise_person(
     """The answer to "which should I use?" for this person, from their held-out questions."""
     model = from_bytes(loaded, found.weights, found.peft_config)
     try:
-        return advise(ask_sides(Speaker(db, profile, loaded, model, None, plan), examples))
+        right = ask_sides(Speaker(db, profile, loaded, model, None, plan), examples)
+        return {**advise(right), "card": count_right(right, own_test(examples, 0))}
     finally:
         detach(model)
 

@@ -10,7 +10,7 @@ from optuna.trial import TrialState, create_trial
 from memory.store import Trial
 
 # What a plan says that the search chose; the rest follows from it.
-SEARCHED = ("lora_count", "layer_sets", "rank", "learning_rate")
+SEARCHED = ("lora_count", "layer_sets", "rank", "learning_rate", "alpha")
 
 
 def draw_study(trials: Sequence[Trial], titles: dict[str, str], dark: bool = False) -> dict[str, Any]:

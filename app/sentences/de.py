@@ -131,11 +131,14 @@ MEMORIES_DONE = {
 }
 DELETE = "Löschen"
 DELETE_SURE = (
-    "Die angehakten Fakten sind dann endgültig weg, mit jedem Adapter, der mit ihnen trainiert wurde. Ihre Nachrichten bleiben, werden aber nicht "
+    "Die angehakten Fakten sind dann endgültig weg, und Adapter, die mit ihnen trainiert wurden, werden nicht mehr benutzt. Ihre Nachrichten bleiben, werden aber nicht "
     "wieder gelesen."
 )
 DELETE_YES, KEEP = "Ja, löschen", "Behalten"
-MEMORIES_DELETED = "{facts} Fakten sind endgültig weg, und {adapters} Adapter, die mit ihnen trainiert wurden."
+MEMORIES_DELETED = (
+    "{facts} Fakten sind endgültig weg; {adapters} Adapter, die mit ihnen trainiert wurden, werden erst nach neuem Einprägen wieder benutzt. "
+    "Löschbescheinigung: Nummer {certificate}."
+)
 EDIT, SAVE_FACT = "Wortlaut ändern", "Speichern"
 MEMORY_EDITED = "Gespeichert. Der Adapter lernt den neuen Wortlaut beim nächsten Einprägen."
 ADD_FACT, ADD_FACT_HINT, ADD = "Einen Fakt über dich hinzufügen", "Your cat is called Biscuit.", "Hinzufügen"
@@ -202,12 +205,12 @@ STAGES = {
     "examples": "Beispiele werden gemacht",
     "search": "Adapter werden trainiert und verglichen",
     "retrieval": "Gewählt wird, was nachgeschlagen wird (es soll ein starker Gegner sein)",
-    "compare": "Die Seiten werden verglichen",
+    "advice": "Jeder Seite werden dieselben zurückgehaltenen Fragen gestellt",
     "save": "Der Adapter wird gespeichert",
 }
 STAGES_SHORT = {
     "load": "laden", "study": "lesen", "questions": "Fragen", "examples": "Beispiele", "search": "trainieren", "retrieval": "nachschlagen",
-    "compare": "vergleichen", "save": "speichern",
+    "advice": "vergleichen", "save": "speichern",
 }  # fmt: skip
 RUN_LINE = "{budget}, auf {base}, {elapsed}"
 LOSS = "Verlust {loss:.3f}"
@@ -266,6 +269,7 @@ SIDE = "Wer antwortet"
 STRENGTH = "Stärke des Adapters"
 STRENGTH_INFO = "0 ist das bloße Modell, 1 wie trainiert."
 LINES_READ = "Nachgeschlagene Zeilen"
+STALE_ADAPTER = "Der Adapter weiß noch etwas, das du vergessen ließest, und wird darum nicht benutzt: Präge neu ein, oder frage im einfachen Chat mit Nachschlagen."
 NO_SIDE = "Wähle zuerst, wer antwortet."
 NO_ADAPTER_SIDE = "Für dieses Profil gibt es noch keinen Adapter: Wähle Nachschlagen oder das bloße Modell, oder präge zuerst ein."
 QUESTION = "Frage etwas über dich"
@@ -399,6 +403,14 @@ ATTENTION = "Bitte beachten"
 ADDRESS = "Keepsake ist auf http://{host}:{port} (Strg-C beendet es; Daten in {folder})"
 PORT_TAKEN = "Port {port} auf {host} kann nicht benutzt werden: Wähle mit --port oder KEEPSAKE_PORT einen anderen."
 NOT_LOCAL = "Vorsicht: Mit --host {host} kann jeder, der diesen Rechner erreicht, alle Profile lesen; --auth fragt nach Passwörtern."
+
+# Programs (app/endpoints.py, app/openai_api.py)
+API_ON = "Programme auf diesem Rechner dürfen http://{host}:{port}/v1 mit dem Token in {path} benutzen."
+API_IS_LOCAL = "--api ist für den Besitzer dieses Rechners: Es geht nicht zusammen mit --auth oder einem öffentlichen Space."
+NO_TOKEN = "Sende das Token, das --api in den Datenordner geschrieben hat, als: Authorization: Bearer TOKEN."
+NOT_JSON = "Die Anfrage ist kein JSON-Objekt."
+NO_MODEL = "Gib model (ein Profil oder Profil:Seite) und messages an."
+SIGN_IN_HUB = "Anmelden, um Deines zu behalten"
 
 # Who may come in (app/access.py, app/gate.py, app/accounts.py)
 NOBODY = "Diese Seite muss zuerst geladen werden: Öffne sie in einem Browser, oder lade sie neu, wenn Keepsake neu gestartet wurde."

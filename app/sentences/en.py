@@ -134,11 +134,12 @@ MEMORIES_DONE = {
     "learn": "{count} will be learnt with the next injection.",
 }
 DELETE = "Delete"
-DELETE_SURE = (
-    "The ticked facts will be gone for good, with every adapter that was trained on them. Their messages stay, but are not studied again."
-)
+DELETE_SURE = "The ticked facts will be gone for good, and adapters that were trained on them are not used any more. Their messages stay, but are not studied again."
 DELETE_YES, KEEP = "Yes, delete", "Keep"
-MEMORIES_DELETED = "{facts} facts are gone for good, and {adapters} adapters that were trained on them."
+MEMORIES_DELETED = (
+    "{facts} facts are gone for good; {adapters} adapters that were trained on them are not used until you inject again. "
+    "Certificate of deletion: number {certificate}."
+)
 EDIT, SAVE_FACT = "Change its words", "Save"
 MEMORY_EDITED = "Saved. The adapter learns the new words with the next injection."
 ADD_FACT, ADD_FACT_HINT, ADD = "Add a fact about you", "Your cat is called Biscuit.", "Add"
@@ -202,12 +203,12 @@ STAGES = {
     "examples": "Making examples",
     "search": "Training and comparing adapters",
     "retrieval": "Choosing what retrieval brings (it should be a strong opponent)",
-    "compare": "Comparing the sides",
+    "advice": "Asking every side the same held-out questions",
     "save": "Saving the adapter",
 }
 STAGES_SHORT = {
     "load": "load", "study": "study", "questions": "questions", "examples": "examples", "search": "train", "retrieval": "retrieval",
-    "compare": "compare", "save": "save",
+    "advice": "compare", "save": "save",
 }  # fmt: skip
 RUN_LINE = "{budget}, on {base}, {elapsed}"
 LOSS = "loss {loss:.3f}"
@@ -269,6 +270,9 @@ SIDE = "Who answers"
 STRENGTH = "Strength of the adapter"
 STRENGTH_INFO = "0 is the bare model, 1 as trained."
 LINES_READ = "Lines that were looked up"
+STALE_ADAPTER = (
+    "The adapter still knows something that you had forgotten, so it is not used: inject again, or ask retrieval in the plain chat."
+)
 NO_SIDE = "Choose who answers first."
 NO_ADAPTER_SIDE = "There is no adapter for this profile yet: choose retrieval or the bare model, or inject first."
 QUESTION = "Ask about yourself"
@@ -388,6 +392,14 @@ ATTENTION = "Please note"
 ADDRESS = "Keepsake is on http://{host}:{port} (Ctrl-C stops it; data in {folder})"
 PORT_TAKEN = "Port {port} on {host} cannot be used: choose another with --port or KEEPSAKE_PORT."
 NOT_LOCAL = "Careful: with --host {host} everyone who reaches this machine can read all profiles; --auth asks for passwords."
+
+# Programs (app/endpoints.py, app/openai_api.py)
+API_ON = "Programs on this machine may use http://{host}:{port}/v1 with the token in {path}."
+API_IS_LOCAL = "--api is for the owner of this machine: it does not go together with --auth or a public Space."
+NO_TOKEN = "Send the token that --api wrote into the data folder as: Authorization: Bearer TOKEN."
+NOT_JSON = "The request is no JSON object."
+NO_MODEL = "Give model (a profile, or profile:side) and messages."
+SIGN_IN_HUB = "Sign in to keep what is yours"
 
 # Who may come in (app/access.py, app/gate.py, app/accounts.py)
 NOBODY = "This page has to be loaded first: open it in a browser, or reload it if Keepsake was started anew."

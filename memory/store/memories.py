@@ -20,7 +20,7 @@ STATES = ("learnt", "new", "stale", "replaced", "skipped")
 # What the current adapter was trained on before a fact changed; its metrics may hold which facts it answered wrong.
 _MEMORIES = """
     WITH current AS (
-        SELECT a.id, coalesce(r.started, a.created) AS began, json_extract(a.metrics, '$.checks') AS checks
+        SELECT a.id, coalesce(r.started, a.created) AS began, json_extract(a.metrics, '$.advice.card.checks') AS checks
         FROM adapters AS a LEFT JOIN runs AS r ON r.id = a.run_id WHERE a.profile_id = :profile AND a.is_current
     ),
     trained AS (SELECT fact_id FROM adapter_facts WHERE adapter_id = (SELECT id FROM current)),

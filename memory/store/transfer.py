@@ -196,8 +196,9 @@ def _translate(row: dict[str, Any], table: str, links: dict[str, str], numbers: 
         row["data"] = to_json(data)
     if table == "adapters":
         metrics = json.loads(row["metrics"])
-        if isinstance(metrics.get("checks"), dict):
-            metrics["checks"] = {str(numbers["facts"].get(int(fact), 0)): right for fact, right in metrics["checks"].items()}
+        card = (metrics.get("advice") or {}).get("card") or {}
+        if isinstance(card.get("checks"), dict):
+            card["checks"] = {str(numbers["facts"].get(int(fact), 0)): right for fact, right in card["checks"].items()}
         row["metrics"] = to_json(metrics)
     if table in ("turns", "reports"):
         named = "detail" if table == "turns" else "report"
