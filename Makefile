@@ -1,9 +1,9 @@
-# make run: set up and start the page. make test: set up and test. make check: ruff and mypy.
+# make run: set up and start the page. make test: set up and test. make check: ruff and mypy. make screenshots: pictures of the page.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check setup dev pocket
+.PHONY: run test check setup dev pocket screenshots
 
 run: setup
 	$(BIN)/python app.py
@@ -17,7 +17,13 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt
 	touch $@
 
 test: setup
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || test -n "$$CHROMIUM" || \
+		echo "No chromium: the browser tests are skipped (apt-get install -y chromium, or set CHROMIUM to its path)."
 	$(BIN)/python -m pytest
+
+# Every step of the page, light and dark, wide and 390 px, into docs/pictures.
+screenshots: setup
+	$(BIN)/python -m benchmarks.screenshots
 
 # app.py stands beside app/: mypy takes them for one module, so it runs twice (see docs/engineering.md).
 check: setup

@@ -1,129 +1,124 @@
-"""The page in a real browser, from the demo click to the results, on pocket: one test, as a person would go through it.
+"""The page in a real browser, from the demo click to a profile that was deleted and came back, on pocket: one journey, as a person would go it.
 
 It needs Debian's chromium (or CHROMIUM=/path/to/it) and the embedded weights, and skips with a sentence without them.
 """
 
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from memory.store import ABOUT_ME, delete_messages, list_messages, load_profile, open_store
-
-ROOT = Path(__file__).resolve().parents[1]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-# Without a GPU or QUIC, and without the services of its maker: nothing but the page is to be reached.
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
-).split()
+from benchmarks.browser import (
+    CHROMIUM,
+    HOW_TO_GET_IT,
+    ROOT,
+    ask,
+    await_injection,
+    begin_demo,
+    new_screen,
+    open_browser,
+    open_tab,
+    serve_page,
+)
+from memory.store import count_rows, list_facts, list_judgements, list_messages, list_votes, load_profile, open_store
 
 pytestmark = [
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(not CHROMIUM, reason="no chromium here: apt-get install -y chromium, or set CHROMIUM to its path"),
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(not CHROMIUM, reason=HOW_TO_GET_IT),
     pytest.mark.skipif(not list((ROOT / "pocket" / "weights").glob("*.safetensors")), reason="pocket/weights is empty: run make pocket"),
 ]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
     """The page, started as a person starts it; its injections are cut to one trial of a fraction of a minute."""
-    port = free_port()
-    short = {"KEEPSAKE_HOME": str(tmp_path / "home"), "KEEPSAKE_MINUTES": "0.3", "KEEPSAKE_TRIALS": "1"}
-    with (tmp_path / "out").open("w") as out:
-        process = subprocess.Popen(
-            [sys.executable, "app.py", "--port", str(port)], cwd=ROOT, env={**os.environ, **short}, stdout=out, stderr=out
-        )
-    try:
-        deadline = time.monotonic() + 120
-        while "Keepsake is on" not in (tmp_path / "out").read_text(encoding="utf-8"):
-            assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "out").read_text(encoding="utf-8")
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
+    with serve_page(tmp_path / "home", KEEPSAKE_MINUTES="0.3", KEEPSAKE_TRIALS="1") as address:
+        yield address
 
 
 @pytest.fixture
 def screen() -> Iterator[Any]:
     """A page of the browser whose actions wait for a busy machine."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install -r requirements-dev.txt")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        screen = browser.new_page(viewport={"width": 1280, "height": 850})
-        screen.set_default_timeout(120_000)
-        yield screen
-        browser.close()
+    pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install -r requirements-dev.txt")
+    with open_browser() as browser:
+        yield new_screen(browser, accept_downloads=True)
 
 
-def shorten_demo(home: Path, kept: int = 8) -> None:
-    """Cuts the demo's chats to their newest messages, so that studying them takes seconds; form and free text stay."""
-    db = open_store(home)
-    try:
-        profile = load_profile(db, "demo")
-        chats = [message.id for message in list_messages(db, profile.id) if message.conversation != ABOUT_ME]
-        delete_messages(db, profile.id, chats[:-kept])
-    finally:
-        db.close()
-
-
-def open_tab(screen: Any, name: str) -> None:
-    screen.get_by_role("tab", name=name).click()
-
-
-def test_the_demo_goes_from_one_click_to_a_vote_and_its_results(address: str, screen: Any, tmp_path: Path) -> None:
+def test_the_whole_journey_on_the_demo_profile(address: str, screen: Any, tmp_path: Path) -> None:
+    home = tmp_path / "home"
     reached: set[str] = set()
     troubles: list[str] = []
-    answers: list[str] = []
     screen.on("request", lambda request: reached.add(request.url))
     screen.on("pageerror", lambda error: troubles.append(str(error)))
+    screen.on("console", lambda message: troubles.append(message.text) if "Content Security Policy" in message.text else None)
 
+    # Import, and a memory put right by hand.
     screen.goto(address)
-    screen.click("#demo")
-    screen.locator("#summary", has_text="messages").wait_for()
-    shorten_demo(tmp_path / "home")
-    screen.locator("#start:not([disabled])").click()
-    # A reload in the middle finds the run again, for its state is in the store.
-    screen.locator("#cancel").wait_for()
-    screen.reload()
-    open_tab(screen, "Inject")
-    screen.locator("#run .card.good, #run .card.bad").wait_for(timeout=600_000)
-    done = screen.inner_text("#run")
-    assert "Your adapter is ready" in done and "held-out questions" in done and "chosen" in done
+    begin_demo(screen, home)
+    open_tab(screen, "memories")
+    screen.fill("#memory-new textarea, #memory-new input", "Your cat is called Biscuit.")
+    screen.click("#memory-add")
+    screen.locator("#memories label", has_text="Biscuit").click()
+    screen.locator("#memory-one").wait_for()
+    screen.fill("#memory-text textarea, #memory-text input", "Your cat is called Crumb.")
+    screen.click("#memory-save")
+    screen.locator("#memories label", has_text="Crumb").wait_for()
 
-    open_tab(screen, "Chat")
-    screen.fill("#question textarea", "What is my <b>cat</b> called? ${7*7}")
-    screen.click("#ask")
-    vote = screen.locator("#vote-left:not([disabled])")
-    for _ in range(1200):
-        answers.append(screen.inner_html("#current"))
-        if vote.count():
-            break
-        screen.wait_for_timeout(100)
-    # Nothing in the page says which side is which before the vote, and what was typed is text.
+    # The injection, paused, reloaded in the middle, and watched to its end.
+    open_tab(screen, "inject")
+    screen.locator("#start:not([disabled])").click()
+    screen.locator("#pause").click()
+    screen.locator("#resume").wait_for()
+    screen.reload()
+    open_tab(screen, "inject")
+    screen.locator("#resume").click()
+    done = await_injection(screen)
+    assert "Your adapter is ready" in done and "things about you" in done and "chosen" in done, done
+
+    # Blind: nothing says which side is which before the vote, and what was typed is text. The vote is a key.
+    open_tab(screen, "chat")
+    answers = ask(screen, "What is my <b>cat</b> called? ${7*7}")
     assert "Answer A" in answers[-1] and "&lt;b&gt;cat&lt;/b&gt; called? ${7*7}" in answers[-1]
     assert not any(side in answer for answer in answers for side in ("Adapter", "Retrieval", "rag"))
-    vote.click()
+    screen.locator("#current").click()
+    screen.keyboard.press("a")
     screen.locator("#current .reveal").first.wait_for()
     assert {"Adapter", "Retrieval"} <= set(screen.inner_text("#current").replace(":", " ").split())
+    screen.locator("#relevant-left").get_by_label("Yes").check()
+    screen.locator("#judge-note", has_text="Noted").wait_for()
 
-    open_tab(screen, "Results")
+    open_tab(screen, "results")
     screen.locator("#results .card").first.wait_for()
     assert "1 decided votes against retrieval" in screen.inner_text("#results")
+
+    # The profile goes out as a file, is deleted for good, and comes back.
+    db = open_store(home)
+    before = count_rows(db, load_profile(db, "demo").id)
+    open_tab(screen, "profiles")
+    with screen.expect_download() as saved:
+        screen.click("#profiles-export")
+    file = tmp_path / "demo.keepsake"
+    saved.value.save_as(file)
+    screen.locator("#profiles-gone button").first.click()
+    screen.fill("#profiles-typed textarea, #profiles-typed input", "demo")
+    screen.click("#profiles-delete")
+    screen.locator("#profiles-note", has_text="gone for good").wait_for()
+    screen.locator("#profiles-back button").first.click()
+    screen.set_input_files("#profiles-upload input[type=file]", str(file))
+    screen.locator("#profiles-upload", has_text="demo.keepsake").wait_for()
+    screen.click("#profiles-import")
+    screen.locator("#profiles-note", has_text="demo is back").wait_for()
+    profile = load_profile(db, "demo")
+    assert count_rows(db, profile.id) == before and before["votes"] == 1
+    assert [vote.choice for vote in list_votes(db, profile.id)] == ["left"] and list_judgements(db, profile.id)[0].relevant
+    assert "Your cat is called Crumb." in [fact.text for fact in list_facts(db, profile.id)]
+    db.close()
+
+    # The same page in German, and nothing but the page was ever reached.
+    screen.goto(f"{address}/de")
+    screen.locator("#tab-chat-button", has_text="Chat").wait_for()
+    assert "Beispiel ausprobieren" in screen.inner_text("#demo")
     assert all(url.startswith((address, "data:", "blob:")) for url in reached), reached
     assert troubles == []
 
