@@ -54,7 +54,8 @@ def ask(profile: str, side: str, question: str) -> str:
 
 def publish() -> None:
     """Adds the endpoints to the page that is being built."""
-    for name, handler in zip(NAMES, (profiles, facts, find, ask), strict=True):
+    handlers: tuple[Callable[..., Any], ...] = (profiles, facts, find, ask)
+    for name, handler in zip(NAMES, handlers, strict=True):
         options: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1} if name == "ask" else {}
         gr.api(served(handler), api_name=name, **options)
 

@@ -99,7 +99,7 @@ def shorten_demo(home: Path, kept: int = 8) -> None:
 def begin_demo(screen: Any, home: Path) -> None:
     """One click imports the demo person, which is then cut short."""
     screen.click("#demo")
-    screen.locator("#summary", has_text="demo").wait_for()
+    screen.locator("#summary b", has_text="demo").wait_for()
     shorten_demo(home)
 
 
