@@ -29,7 +29,7 @@ from tuning.adapters import detach
 from tuning.bases import LoadedBase, load_base, resolve_base
 from tuning.examples import Example, load_example
 from tuning.forgetting import make_probe, measure_forgetting
-from tuning.inject import inject
+from tuning.inject import BUDGETS, inject
 from tuning.prompts import render_chat
 from tuning.recipe import parse_recipe
 from tuning.scores import normal_words
@@ -62,7 +62,14 @@ def measure(loaded: LoadedBase, person: Person, seed: int, options: argparse.Nam
         profile = import_person(db, person)
         started = time.monotonic()
         result = inject(
-            db, profile, options.budget, options.trials, options.minutes, loaded=loaded, seed=seed, recipe=parse_recipe(options.recipe)
+            db,
+            profile,
+            options.budget,
+            options.trials,
+            options.minutes,
+            loaded=loaded,
+            seed=seed,
+            recipe=parse_recipe(options.recipe, BUDGETS[options.budget].recipe),
         )
         examples = [load_example(row) for row in list_examples(db, result["run"])]
         asked, seen = unseen(person, examples)

@@ -142,3 +142,25 @@ def test_locomo_is_read_as_published_and_asked_in_the_first_person(tmp_path):
     path.write_text("{}")
     with pytest.raises(locomo.BadLocomo, match="published file"):
         locomo.load_conversations(path)
+
+
+def test_the_shipped_prior_fits_its_base_and_persons_join_into_one(tmp_path):
+    from types import SimpleNamespace
+
+    from benchmarks.prior import join
+    from tuning.priors import PRIORS, read_prior
+    from tuning.space import default_plan, first_parameters, fits
+
+    base = SimpleNamespace(base=SimpleNamespace(id="pocket"))
+    shipped = read_prior(PRIORS / "pocket.json")
+    assert shipped is not None and fits(shipped.first, base) and all(fits(seen.parameters, base) for seen in shipped.observations)
+    first = first_parameters(default_plan(base, 1))
+    better = {**first, "rank": 8}
+
+    def trial(number: int, quality: float, suggested: dict) -> dict:
+        return {"number": number, "state": "complete", "parameters": 10, "values": {"quality": quality, "suggested": suggested}}
+
+    rows = [{"trials": [trial(0, 0.3, first), trial(1, 0.5, better)]}, {"trials": [trial(0, 0.6, first), trial(1, 0.7, better)]}]
+    joined = join(rows, first)
+    assert joined.first == better and sorted(round(seen.gain, 2) for seen in joined.observations) == [0.0, 0.0, 0.1, 0.2]
+    assert join([{"trials": [trial(0, 0.3, first)]}], first).first == first

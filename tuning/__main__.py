@@ -28,13 +28,13 @@ from tuning.scale_commands import (
 
 
 def run_inject(db: Database, args: argparse.Namespace) -> dict[str, Any]:
-    from tuning.inject import inject
+    from tuning.inject import BUDGETS, inject
     from tuning.recipe import parse_recipe
 
     if wants_many(args):
         return run_many(db, args)
     profile = load_profile(db, args.profile)
-    recipe = parse_recipe(args.recipe)
+    recipe = parse_recipe(args.recipe, BUDGETS[args.budget].recipe)
     mode = "grow" if args.grow else "again" if args.again else "full"
     return inject(
         db,

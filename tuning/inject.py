@@ -35,15 +35,21 @@ from tuning.study import StudyReport
 
 @dataclass(frozen=True)
 class Budget:
-    """What one position of the dial stands for: trials of the study at most, epochs of a trial, minutes in all, rounds of questions."""
+    """What one position of the dial stands for: trials of the study at most, epochs of a trial, minutes in all, rounds of questions, and how
+    many examples a fact gets."""
 
     trials: int
     epochs: int
     minutes: float
     rounds: int
+    recipe: Recipe
 
 
-BUDGETS = {"quick": Budget(2, 8, 3.0, 2), "normal": Budget(8, 12, 20.0, 3), "thorough": Budget(30, 16, 90.0, 4)}
+BUDGETS = {
+    "quick": Budget(2, 8, 3.0, 2, Recipe(questions_a_fact=4, views_a_fact=3)),
+    "normal": Budget(8, 12, 20.0, 3, Recipe()),
+    "thorough": Budget(30, 16, 90.0, 4, Recipe(questions_a_fact=8, views_a_fact=10)),
+}
 MODES = ("full", "grow", "again")
 SEARCH_SHARE = 0.85  # of the minutes, until the search must end: choosing the retrieval plan, the advice and saving come after
 
@@ -72,7 +78,7 @@ def inject(
     base = loaded.base if loaded else resolve_base(base_id or (current.base_id if current else None))
     settings = {
         "budget": budget, "trials": trials or chosen.trials, "minutes": minutes or chosen.minutes, "base": base.id, "revision": base.revision,
-        "seed": seed, "recipe": (recipe or Recipe()).row(), "mode": mode, "sampler": sampler,
+        "seed": seed, "recipe": (recipe or chosen.recipe).row(), "mode": mode, "sampler": sampler,
     }  # fmt: skip
     resumed = find_resumable(db, profile.id, settings) if mode == "full" and not restart else None
     run_id = start_run(db, profile.id, "inject", settings | ({"resumes": resumed} if resumed else {}))
