@@ -1,5 +1,7 @@
 """The training loop's switches: each does what it says, on a tiny real base."""
 
+import time
+
 import pytest
 import torch
 
@@ -107,3 +109,20 @@ def test_switches_are_read_and_stored():
     recipe = parse_recipe(["distil=0.5", "early_stop=no", "views=reversal,yes_no", "questions_a_fact=3"])
     assert (recipe.distil, recipe.early_stop, recipe.views, recipe.questions_a_fact) == (0.5, False, ("reversal", "yes_no"), 3)
     assert load_recipe(recipe.row()) == recipe and load_recipe({"later": 1}) == Recipe() and parse_recipe(["views="]).views == ()
+
+
+def loss_of_a_late_training(tiny, least: int) -> float:
+    """The loss after ten epochs that all lie past the deadline."""
+    plan = LoraPlan(rank=16, learning_rate=2e-2, alpha=32, epochs=10)
+    training = encode_examples(tiny, [recall(f"What is my cat called{mark}") for mark in ("?", "??", ", please?", "!?")] * 4)
+    model = attach(tiny, plan, seed=0)
+    try:
+        recipe, past = Recipe(early_stop=False), time.monotonic() - 1
+        return train(tiny, model, plan, training, [], [], 0, recipe=recipe, deadline=past, least_epochs=least).epochs[-1].loss
+    finally:
+        detach(model)
+
+
+def test_a_training_that_is_late_still_learns_in_the_epochs_that_it_must_end(tiny):
+    """The learning rate had fallen to nothing at the deadline, so the epochs after it, which trial 0 always ends, taught nothing."""
+    assert loss_of_a_late_training(tiny, least=10) < loss_of_a_late_training(tiny, least=0) - 0.3

@@ -111,10 +111,12 @@ def train(
     recipe: Recipe | None = None,
     lessons: Sequence[Lesson | None] = (),
     deadline: float | None = None,
+    least_epochs: int = 0,
 ) -> Training:
     """Train the LoRAs of `model`; `known` and `unknown` are held-out questions with their answers, `lessons` the teacher's for `training`.
 
-    With a `deadline` (monotonic seconds) that the plan will miss, the learning rate falls towards the deadline instead of the last epoch.
+    With a `deadline` (monotonic seconds) that the plan will miss, the learning rate falls towards the deadline instead of the last epoch; past
+    it, towards the end of the `least_epochs` that are trained whatever the clock says.
 
     `on_epoch` and `on_step` (share of the plan done, loss) hear of progress and may raise to stop. Raises InactiveAdapter when the first
     gradient is zero (see `bases.keep_cpu_gradients`).
@@ -133,7 +135,8 @@ def train(
         planned = batches(training, choose_examples(sureness, rng), rng)
         for place, batch in enumerate(planned):
             share = (number + place / len(planned)) / plan.epochs
-            rate_share = max(share, _late(started, deadline))
+            late = _late(started, deadline)
+            rate_share = max(share, late if late < 1 or number >= least_epochs else (number + place / len(planned)) / least_epochs)
             optimizer.param_groups[0]["lr"] = plan.learning_rate * min(1.0, (step + 1) / WARM_UP, 1.05 - rate_share)
             logits, tokens, rows = answer_logits(model, *pad_batch(loaded, [training[index] for index in batch]))
             token_losses = cross_entropy(logits.float(), tokens, reduction="none")
@@ -173,9 +176,9 @@ def train(
 
 def _late(started: float, deadline: float | None) -> float:
     """The share of the time that is over, once most of it is: before that a plan that fits must not depend on the clock."""
-    if deadline is None or deadline <= started:
+    if deadline is None:
         return 0.0
-    share = (time.monotonic() - started) / (deadline - started)
+    share = (time.monotonic() - started) / max(1e-6, deadline - started)
     return min(1.0, share) if share > 0.6 else 0.0
 
 

@@ -23,7 +23,7 @@ from tuning.recipe import Recipe
 from tuning.scores import holds_answer
 from tuning.train import Epoch, Training, encode_examples, train
 
-LEAST_EPOCHS = 3  # of trial 0, whatever the clock says: an adapter of less knows nothing
+LEAST_EPOCHS = 5  # of trial 0, whatever the clock says: an adapter of less knows nothing
 VALIDATION_MOST = 72  # questions asked for real at the end of a trial
 PART = 3  # the first rung trains on one fact in so many, for as small a part of the epochs
 
@@ -176,7 +176,19 @@ def _train(
     result, late = Training(), False
     try:
         result = train(
-            task.loaded, model, plan, task.encoded, known, unknown, seed, epochs.append, on_step, task.recipe, task.lessons, deadline
+            task.loaded,
+            model,
+            plan,
+            task.encoded,
+            known,
+            unknown,
+            seed,
+            epochs.append,
+            on_step,
+            task.recipe,
+            task.lessons,
+            deadline,
+            0 if number else LEAST_EPOCHS,
         )
     except OutOfTime:
         model.eval()  # what was learnt until now still counts
