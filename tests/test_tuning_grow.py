@@ -94,9 +94,9 @@ def test_a_killed_search_is_gone_on_with_from_its_trials(person, tiny, monkeypat
     monkeypatch.setattr(search_room, "run_trial", killed)
     with pytest.raises(SystemExit):
         run(person, tiny, trials=2, seed=5)
-    (dead,) = [row["id"] for row in db.query("SELECT id FROM runs WHERE state = 'failed'")]
-    with db.conn:
-        db.execute("UPDATE runs SET state = 'interrupted' WHERE id = ?", [dead])  # what whoever looks next finds after a kill
+    (dead,) = [row["id"] for row in db.query("SELECT id FROM runs WHERE state = 'interrupted'")]
+    with db.conn:  # as a kill leaves it: nobody has looked yet
+        db.execute("UPDATE runs SET state = 'running', pid = 1, pid_started = 1.0 WHERE id = ?", [dead])
     assert load_checkpoint(db, dead, "best") and len(list_trials(db, dead)) == 1
     resumed = run(person, tiny, trials=2, seed=5)
     assert resumed["resumed"] == dead
@@ -115,6 +115,19 @@ def test_a_forgotten_fact_takes_the_checkpoints_with_it(person, tiny, monkeypatc
     assert load_checkpoint(db, dead, "best")
     forget_fact(db, profile.id, list_facts(db, profile.id)[0].id)
     assert load_checkpoint(db, dead, "best") is None
+
+
+def test_a_run_that_fails_keeps_no_weights(person, tiny, monkeypatch):
+    db, _ = person
+
+    def broken(*_):
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr("tuning.inject.choose_retrieval", broken)
+    with pytest.raises(RuntimeError):
+        run(person, tiny)
+    (row,) = db.query("SELECT id, state FROM runs")
+    assert row["state"] == "failed" and load_checkpoint(db, row["id"], "best") is None
 
 
 def test_growing_replays_some_of_every_old_fact():

@@ -89,14 +89,23 @@ def inject(
         drop_checkpoints(db, run_id)
         return result
     except (Cancelled, KeyboardInterrupt):
-        finish_run(db, run_id, "cancelled")
+        _end(db, run_id, "cancelled")
         raise
     except KeepsakeError as error:
-        finish_run(db, run_id, "failed", error=str(error))
+        _end(db, run_id, "failed", str(error))
         raise
-    except BaseException as error:
-        finish_run(db, run_id, "failed", error=f"Something unexpected went wrong ({type(error).__name__}: {error}).")
+    except Exception as error:
+        _end(db, run_id, "failed", f"Something unexpected went wrong ({type(error).__name__}: {error}).")
         raise
+    except BaseException:  # the process is being ended: what it has kept serves the next one
+        finish_run(db, run_id, "interrupted", error="Its process was ended: start it again, and it goes on.")
+        raise
+
+
+def _end(db: Database, run_id: int, state: str, error: str | None = None) -> None:
+    """End a run that leaves no adapter; its checkpoints go, for they may hold what is forgotten later."""
+    finish_run(db, run_id, state, error=error)
+    drop_checkpoints(db, run_id)
 
 
 def _run_stages(

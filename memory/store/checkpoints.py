@@ -10,7 +10,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from memory.store.database import fetch, fetch_one, now, to_json, transaction
-from memory.store.runs import Run, load_run
+from memory.store.runs import Run, load_run, mark_interrupted
 
 
 def save_checkpoint(db: Database, run_id: int, name: str, data: bytes, about: dict[str, Any] | None = None) -> None:
@@ -35,7 +35,8 @@ def drop_checkpoints(db: Database, run_id: int) -> None:
 
 
 def interrupted_run(db: Database, profile_id: int, kind: str) -> Run | None:
-    """The profile's newest run of a kind if it was interrupted (killed), else None."""
+    """The profile's newest run of a kind if it was interrupted (killed), else None; one whose process is gone is marked so first."""
+    mark_interrupted(db, profile_id)
     row = fetch_one(db, "SELECT id, state FROM runs WHERE profile_id = ? AND kind = ? ORDER BY id DESC LIMIT 1", [profile_id, kind])
     return load_run(db, row["id"]) if row and row["state"] == "interrupted" else None
 
