@@ -273,6 +273,7 @@ LINES_READ = "Lines that were looked up"
 STALE_ADAPTER = (
     "The adapter still knows something that you had forgotten, so it is not used: inject again, or ask retrieval in the plain chat."
 )
+ALLOW_STALE = "Use it nevertheless"
 NO_SIDE = "Choose who answers first."
 NO_ADAPTER_SIDE = "There is no adapter for this profile yet: choose retrieval or the bare model, or inject first."
 QUESTION = "Ask about yourself"
