@@ -32,6 +32,8 @@ from memory.store.chats import (
     save_vote,
 )
 from memory.store.database import data_folder, in_folder, open_store, transaction
+from memory.store.encryption import change_passphrase, decrypt, encrypt, is_encrypted, is_locked, lock, plain_backups, unlock
+from memory.store.engine import hand_over
 from memory.store.facts import (
     Fact,
     NewFact,
@@ -134,4 +136,5 @@ __all__ = [
     "save_import_report", "save_judgement", "save_me", "save_messages", "save_point", "save_report", "save_trial", "save_turn", "save_vote",
     "set_me", "skip_memories", "sole_facts", "start_import", "start_run", "STATES", "studied_messages", "supersede", "transaction", "Trial",
     "Turn", "undo_import", "use_adapter", "Vote", "write_whole",
+    "change_passphrase", "decrypt", "encrypt", "hand_over", "is_encrypted", "is_locked", "lock", "plain_backups", "unlock",
 ]  # fmt: skip
