@@ -9,6 +9,7 @@ from app import sentences as say
 from app.downloads import listen_download, write_download
 from app.edge import PageError, listen, store
 from app.fragments import escape, render_note, render_table, say_moment
+from app.handover import hand_over, set_endpoint
 from app.import_tab import delete_uploads
 from app.visitor import Panel, Shared, adapter_in_use, chosen_profile, profile_names
 from memory.store import (
@@ -132,6 +133,19 @@ def build_profiles_tab(shared: Shared, tab: gr.Tab) -> Panel:
         gr.HTML(f'<p class="note">{escape(say.EXPORT_PROFILE_TEXT)}</p>', js_on_load=None, scale=3)
         export_button = gr.Button(say.EXPORT_PROFILE, scale=0, min_width=130, elem_id="profiles-export")
     listen_download(export_button, export, shared.profile, "profiles-file")
+    with gr.Row(elem_classes="row-end"):
+        gr.HTML(f'<p class="note">{escape(say.HANDOVER_TEXT)}</p>', js_on_load=None, scale=3)
+        kinds = [(words, key) for key, words in say.HANDOVER_KINDS.items()]
+        kind = gr.Dropdown(
+            label=say.HANDOVER_KIND, choices=kinds, value="peft", filterable=False, scale=2, min_width=180, elem_id="handover-kind"
+        )
+        hand_button = gr.Button(say.HANDOVER, scale=0, min_width=130, elem_id="handover")
+    listen_download(hand_button, hand_over, [shared.profile, kind], "handover-file")
+    with gr.Accordion(say.ENDPOINT_TITLE, open=False, elem_id="endpoint"):
+        gr.HTML(f'<p class="note">{escape(say.ENDPOINT_TEXT)}</p>', js_on_load=None)
+        with gr.Row(elem_classes="row-end"):
+            address = gr.Textbox(label=say.ENDPOINT_LABEL, scale=3, elem_id="endpoint-url")
+            address_button = gr.Button(say.ENDPOINT_SAVE, scale=0, min_width=130, elem_id="endpoint-save")
     with gr.Accordion(say.IMPORT_PROFILE, open=False, elem_id="profiles-back"):
         with gr.Row(elem_classes="row-end"):
             upload = gr.File(label=say.PROFILE_FILE, file_count="single", height=120, scale=3, elem_id="profiles-upload")
@@ -173,6 +187,7 @@ def build_profiles_tab(shared: Shared, tab: gr.Tab) -> Panel:
     ]
     for event in events:
         listen(event.success, show_profiles, shared.profile, table)
+    listen(address_button.click, lambda url: render_note(set_endpoint(url), "good"), address, note, progress="minimal")
     listen(adapter.input, choose_adapter, [shared.profile, adapter], note)
     listen(shared.profile.change, lambda name: (show_profiles(name), show_adapters(name)), shared.profile, [table, adapter])
     listen(tab.select, lambda name: (show_profiles(name), show_adapters(name)), shared.profile, [table, adapter])

@@ -8,10 +8,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app import sentences as say
 from app.edge import PageError
+from app.handover import chosen_endpoint
 from memory.store import Profile, data_folder, list_adapters, open_store
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class Speakers:
         from tuning.bases import load_base, resolve_base
         from tuning.sides import base_of, open_speaker
 
+        if url := chosen_endpoint():
+            return self._find_remote(profile, url)
         db = open_store()
         try:
             current = next((adapter for adapter in list_adapters(db, profile.id) if adapter.current), None)
@@ -86,6 +89,18 @@ class Speakers:
             self._loaded = self._meant = None
             db.close()
             raise
+
+    def _find_remote(self, profile: Profile, url: str) -> "Speaker":
+        """A speaker whose model runs on a server; the base of this process gives its memory back."""
+        from tuning.endpoint import open_remote
+
+        key = (str(data_folder()), profile.id, url, True)
+        if self._speaker is None or key != self._key:
+            self._forget_speaker()
+            self._loaded = self._meant = None
+            speaker: Any = open_remote(open_store(), profile, url)  # the same calls as a Speaker
+            self._speaker, self._key = speaker, key
+        return self._speaker
 
     def _forget_speaker(self) -> None:
         """Takes the last profile's adapter off the base and closes its connection."""

@@ -95,9 +95,15 @@ def test_what_vllm_reads_keeps_its_rules_and_answers_the_same(rosa, tmp_path):
     result = export(db, load_profile(db, "Rosa M."), "vllm", tmp_path / "loras")
     assert result["model_name"] == "Rosa-M" and result["max_lora_rank"] == max_rank_for(plan.rank * plan.lora_count)
     check(tmp_path / "loras", "Rosa-M", str(base), result["max_lora_rank"])
-    script = (tmp_path / "loras/Rosa-M/serve.sh").read_text()
-    assert f"VLLM_LORA_RESOLVER_CACHE_DIR={tmp_path}/loras" in script and f"--max-lora-rank {result['max_lora_rank']}" in script
-    assert "--host 127.0.0.1" in script and subprocess.run(["sh", "-n", tmp_path / "loras/Rosa-M/serve.sh"]).returncode == 0
+    vllm = tmp_path / "bin/vllm"
+    vllm.parent.mkdir()
+    vllm.write_text('#!/bin/sh\necho "$VLLM_LORA_RESOLVER_CACHE_DIR" "$VLLM_PLUGINS" "$VLLM_ALLOW_RUNTIME_LORA_UPDATING" "$@"\n')
+    vllm.chmod(0o700)
+    started = subprocess.run(
+        [tmp_path / "loras/Rosa-M/serve.sh"], env={"PATH": f"{vllm.parent}:/usr/bin:/bin"}, capture_output=True, text=True
+    )
+    assert started.stdout.startswith(f"{tmp_path}/loras lora_filesystem_resolver True serve {base} --host 127.0.0.1"), started
+    assert f"--max-lora-rank {result['max_lora_rank']}" in started.stdout
     loaded = load_base(resolve_base(str(base)), "fp32")
     model = PeftModel.from_pretrained(loaded.model, str(tmp_path / "loras/Rosa-M"))
     assert same(answers_and_logits(loaded, model), spoken(db))

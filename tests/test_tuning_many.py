@@ -5,10 +5,12 @@ import json
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from benchmarks.invented_people import examples_of
 from memory.store import (
     NewFact,
     add_facts,
@@ -23,30 +25,19 @@ from memory.store import (
 )
 from tuning.engines import Work, open_engine
 from tuning.engines.local import LocalEngine
+from tuning.engines.rounds import play_turn, search_in_rounds
+from tuning.engines.work import do_work
 from tuning.errors import BadProfileList, EngineMissing, NothingToLearn
-from tuning.examples import Example
 from tuning.inject import Prepared
 from tuning.many import batch_progress, chosen_profiles, inject_many
-from tuning.prompts import NEVER_TOLD
+from tuning.priors import load_prior
+from tuning.recipe import Recipe
 from tuning.scale_commands import is_this_machine, show_many, show_progress
 from tuning.sides import RetrievalPlan
 from tuning.study import StudyReport
 
 ROOT = Path(__file__).resolve().parents[1]
 BUDGET = {"trials": 2, "minutes": 30.0, "seed": 3}
-
-
-def examples_of(number: int) -> list[Example]:
-    """A few examples of a person who differs from every other."""
-    rows = []
-    for place, word in enumerate(("cat", "dog", "boat")):
-        answer = f"Your {word} is called Nim{number}{place}."
-        rows += [Example(f"What is my {word} {form}?", answer, "recall", "train") for form in ("called", "named")]
-        rows += [
-            Example(f"Name of my {word}?", answer, "recall", "validation"),
-            Example(f"How old is my {word}?", NEVER_TOLD, "unknown", "train"),
-        ]
-    return [*rows, Example("How tall is my cat?", NEVER_TOLD, "unknown", "validation")]
 
 
 def prepare_fixed(db, profile, reporter, loaded, settings):
@@ -147,6 +138,26 @@ def test_a_worker_sees_no_name_and_no_store(home, tiny):
     inject_many(db, ["person0"], lambda hear: Watching(hear), loaded=tiny, prepare_profile=prepare_fixed, **BUDGET)
     parcel = pickle.dumps(given[0])
     assert b"person0" not in parcel and str(home).encode() not in parcel and tiny.base.id.encode() in parcel
+
+
+def test_trials_side_by_side_end_as_they_do_one_after_the_other(home, tiny):
+    base, options = tiny.base, {"prior": load_prior(None, tiny), "sampler": "gp", "recipe": Recipe(), "facts": []}
+    work = Work(1, base.id, base.revision, "fp32", tuple(examples_of(1)), 3, 3, 30.0, 3, options)
+    go = lambda *told: True
+    plain, narrow = (
+        do_work(work, go, tiny).found,
+        search_in_rounds(tiny, work, 1, lambda turns: [play_turn(work, turn, tiny) for turn in turns]),
+    )
+    assert [trial.plan for trial in plain.trials] == [trial.plan for trial in narrow.trials] and plain.weights == narrow.weights
+    sizes: list[int] = []
+
+    def play(turns):
+        sizes.append(len(turns))
+        return [play_turn(work, turn, tiny) for turn in reversed(turns)][::-1]  # whoever is first changes nothing
+
+    wide, again = search_in_rounds(tiny, work, 2, play), do_work(replace(work, width=2), go, tiny).found
+    assert sizes == [2, 1] and [trial.number for trial in wide.trials] == [0, 1, 2]
+    assert wide.trials[0].plan == plain.trials[0].plan and wide.weights == again.weights
 
 
 def test_the_list_of_profiles_is_read_and_its_mistakes_are_told(home, tmp_path):

@@ -1,6 +1,6 @@
 """The command line of tuning: `python -m tuning COMMAND --help`; results on stdout, progress on stderr.
 
-Commands: inject, ask, evaluate, demo, export, progress, bases. Exit status as in `memory/edge.py`.
+Commands: inject, ask, evaluate, demo, export, join, progress, bases. Exit status as in `memory/edge.py`.
 """
 
 import argparse
@@ -16,9 +16,13 @@ from memory.store import load_profile
 from tuning.scale_commands import (
     add_endpoint_options,
     add_engine_options,
+    add_storage_options,
     ask_endpoint,
+    chosen_place,
+    run_join,
     run_many,
     run_progress,
+    show_join,
     show_many,
     show_progress,
     wants_many,
@@ -50,6 +54,7 @@ def run_inject(db: Database, args: argparse.Namespace) -> dict[str, Any]:
         mode,
         args.sampler,
         args.restart,
+        chosen_place(args),
     )
 
 
@@ -225,6 +230,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     command = add("inject", run_inject, show_inject, "turn a profile's messages into an adapter")
     add_engine_options(command)
+    add_storage_options(command)
     add_budget(command)
     modes = command.add_mutually_exclusive_group()
     modes.add_argument("--grow", action="store_true", help="train only what is new, on top of the adapter that there is")
@@ -263,6 +269,9 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--to", required=True, choices=("peft", "vllm", "gguf", "merged"))
     command.add_argument("--with-base", action="store_true", help="for gguf: also write the base as base.gguf (Llama-like bases)")
     command.add_argument("folder", type=Path, metavar="DIR", help="a new or empty folder; for vllm the folder of its resolver")
+    add_base(command)
+    command = add("join", run_join, show_join, "run trials of a search that another machine has begun")
+    add_storage_options(command, required=True)
     add_base(command)
     add("progress", run_progress, show_progress, "how far the newest injection of many profiles is")
     add("bases", run_bases, show_bases, "which base models fit this machine")

@@ -45,3 +45,7 @@ class BadProfileList(KeepsakeError):
 
 class EndpointFailed(KeepsakeError):
     """A server elsewhere cannot be used; the text says which and why."""
+
+
+class SharedStudyFailed(KeepsakeError):
+    """A study shared by several machines cannot be used; the text says why."""

@@ -29,6 +29,7 @@ from tuning.recipe import Recipe, load_recipe
 from tuning.reporter import Reporter
 from tuning.resume import find_resumable, resumed_examples, resumed_search
 from tuning.search import SearchResult, TrialResult, default_plan, search
+from tuning.shared import Job, Place, search_shared
 from tuning.sides import RetrievalPlan, Speaker
 from tuning.study import StudyReport
 
@@ -68,10 +69,11 @@ def inject(
     mode: str = "full",
     sampler: str = "gp",
     restart: bool = False,
+    place: Place | None = None,
 ) -> dict[str, Any]:
     """Study, examples, search, proof, save: the whole injection under one run; returns what the command prints.
 
-    With `restart` a run that was killed is not gone on with.
+    With `restart` a run that was killed is not gone on with. With a `place` other machines search too (`shared.py`).
     """
     chosen = BUDGETS[budget]
     current = current_adapter(db, profile.id) if mode == "grow" else None
@@ -82,7 +84,7 @@ def inject(
     }  # fmt: skip
     resumed = find_resumable(db, profile.id, settings) if mode == "full" and not restart else None
     run_id = start_run(db, profile.id, "inject", settings | ({"resumes": resumed} if resumed else {}))
-    settings |= {"epochs": chosen.epochs, "rounds": chosen.rounds, "resumes": resumed}
+    settings |= {"epochs": chosen.epochs, "rounds": chosen.rounds, "resumes": resumed, "place": place}  # may hold a password: not stored
     try:
         result = _run_stages(db, profile, run_id, settings, precision, loaded)
         finish_run(db, run_id, "done", result=result)
@@ -246,6 +248,13 @@ def _search(
     prior = prior_of(begun[1]) if begun else repeated_prior(db, profile, loaded) if settings["mode"] == "again" else load_prior(db, loaded)
     save_checkpoint(db, run_id, "prior", b"", prior.row())
     done = resumed_search(db, settings["resumes"]) if settings["resumes"] else None
+    if settings.get("place"):
+        until = time.time() + max(0.0, deadline - time.monotonic())
+        job = Job(
+            loaded.base.id, loaded.base.revision, loaded.precision, prepared.examples, trials, settings["epochs"], settings["seed"],
+            settings["sampler"], recipe, prior.first, until,
+        )  # fmt: skip
+        return search_shared(settings["place"], job, loaded, on_trial, on_progress)
     for trial in done.trials if done else ():
         on_trial(trial)
     if done and done.best:

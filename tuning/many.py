@@ -34,7 +34,6 @@ from memory.store import (
 from memory.store.batches import BatchRun, batch_runs, newest_batch
 from tuning.bases import Base, LoadedBase, load_base, resolve_base
 from tuning.engines import Done, Engine, Work
-from tuning.engines.local import LocalEngine
 from tuning.errors import BadProfileList, Cancelled
 from tuning.inject import BUDGETS, Prepared, Reporter, choose_retrieval, keep, prepare
 from tuning.priors import Prior, load_prior
@@ -122,22 +121,25 @@ def inject_many(
     prepare_profile: "Prepare | None" = None,
     recipe: Recipe | None = None,
     sampler: str = "gp",
+    side_by_side: int | None = None,
 ) -> dict[str, Any]:
     """Inject every named profile; returns counts and a row a profile (state done, failed or skipped). A failure ends only its own profile.
 
-    `open_engine` makes the engine from the function that hears of progress. Raises what opening the engine or the base raises.
+    `open_engine` makes the engine from the function that hears of progress. `side_by_side` is how many trials of one profile run at once (by
+    default as many as the cluster has places a profile: which trial wins depends on it, so it is fixed once for the call). Raises what opening the engine or the base raises.
     """
     started = time.monotonic()
     chosen = BUDGETS[budget]
     loaded = loaded or load_base(resolve_base(base_id), precision)
-    settings = {
+    settings: dict[str, Any] = {
         "budget": budget, "trials": trials or chosen.trials, "minutes": minutes or chosen.minutes, "base": loaded.base.id,
         "revision": loaded.base.revision, "seed": seed, "recipe": (recipe or Recipe()).row(), "mode": "full", "sampler": sampler,
         "batch": uuid.uuid4().hex, "of": len(names),
     }  # fmt: skip
     engine = open_engine(lambda key, share, detail: _hear(batch, key, share, detail))
-    if isinstance(engine, LocalEngine):
-        engine.use(loaded)
+    engine.use(loaded)
+    width = side_by_side or (max(1, min(settings["trials"], engine.slots // len(names))) if engine.name == "ray" else 1)
+    settings["side_by_side"] = width
     # One prior for the whole batch: what its own profiles teach would make the winners depend on who was first.
     batch = Batch(db, loaded, engine, settings, say, prepare_profile or prepare_here, load_prior(db, loaded))
     try:
@@ -197,7 +199,7 @@ def make_work(batch: Batch, run_id: int, prepared: Prepared, epochs: int) -> Wor
     options = {"recipe": recipe, "prior": batch.prior, "sampler": settings["sampler"], "facts": prepared.facts if recipe.distil else []}
     return Work(
         run_id, base.id, base.revision, batch.loaded.precision, tuple(prepared.examples), settings["trials"], epochs, settings["minutes"],
-        settings["seed"], options,
+        settings["seed"], options, settings["side_by_side"],
     )  # fmt: skip
 
 

@@ -21,6 +21,9 @@ def add_engine_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--address", metavar="ADDR", help="of a running Ray cluster: auto, host:port or ray://host:port; default: this machine"
     )
+    command.add_argument(
+        "--side-by-side", type=int, metavar="N", help="trials of one profile at once (default: what the cluster has room for)"
+    )
     command.add_argument("--cpus", type=float, default=1.0, metavar="N", help="processors that one search takes on the cluster")
     command.add_argument(
         "--gpus", type=float, metavar="N", help="GPUs that one search takes, such as 0.25; default 1 where the cluster has any"
@@ -50,6 +53,44 @@ def ask_endpoint(db: Database, args: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def add_storage_options(command: argparse.ArgumentParser, required: bool = False) -> None:
+    """A study that several machines share."""
+    command.add_argument(
+        "--storage", metavar="URL", required=required, help="a database for Optuna, such as postgresql+pg8000://user:pw@host/db"
+    )
+    command.add_argument("--study", metavar="NAME", required=required, help="the study's name in it; helpers join with it")
+    command.add_argument(
+        "--heartbeat", type=int, default=20, metavar="S", help="seconds between signs of life; silence of three is a death"
+    )
+
+
+def chosen_place(args: argparse.Namespace) -> Any:
+    """The shared study that the options name, or None; says how others join."""
+    if not args.storage:
+        return None
+    from tuning.shared import Place
+
+    place = Place(args.storage, args.study, args.heartbeat) if args.study else Place(args.storage, heartbeat=args.heartbeat)
+    print(f"Other machines join with: python -m tuning join --storage URL --study {place.study}", file=sys.stderr)
+    print(f"The questions and answers made from the messages lie in the database at {place.shown} while the search runs.", file=sys.stderr)
+    return place
+
+
+def run_join(_: Database, args: argparse.Namespace) -> dict[str, Any]:
+    """Run trials for another machine."""
+    from tuning.shared import Place, join
+
+    return join(Place(args.storage, args.study, args.heartbeat), args.precision, lambda text: print(text, file=sys.stderr, flush=True))
+
+
+def show_join(result: dict[str, Any]) -> str:
+    """What this machine did."""
+    return (
+        result.get("said")
+        or f"Ran {result['trials']} of {result['of']} trials in {result['seconds']:.0f} s; the study {result['study']} has all it wants."
+    )
+
+
 def wants_many(args: argparse.Namespace) -> bool:
     """Whether the call is for many profiles or for an engine elsewhere."""
     return bool(args.profiles) or args.engine != "local"
@@ -64,8 +105,8 @@ def run_many(db: Database, args: argparse.Namespace) -> dict[str, Any]:
     from tuning.many import chosen_profiles, inject_many
     from tuning.recipe import parse_recipe
 
-    if args.grow or args.again:
-        raise BadProfileList("--grow and --again are for one profile on this machine: leave --profiles and --engine out.")
+    if args.grow or args.again or args.storage:
+        raise BadProfileList("--grow, --again and --storage are for one profile at a time: leave --profiles and --engine out.")
     names = chosen_profiles(db, args.profiles) if args.profiles else [args.profile]
     if args.engine == "ray" and args.address and not is_this_machine(args.address):
         print(
@@ -76,7 +117,7 @@ def run_many(db: Database, args: argparse.Namespace) -> dict[str, Any]:
     say = say_json if args.json else say_line
     return inject_many(
         db, names, opener, args.budget, args.trials, args.minutes, args.base, args.precision, args.seed, say,
-        recipe=parse_recipe(args.recipe), sampler=args.sampler,
+        recipe=parse_recipe(args.recipe), sampler=args.sampler, side_by_side=args.side_by_side,
     )  # fmt: skip
 
 

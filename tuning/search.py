@@ -95,7 +95,7 @@ def search(
             break
         plan, suggested = next_plan(loaded, prior, result.trials, epochs, seed, sampler)
         outcome, kept = run_trial(
-            task, number, plan, seed + number, deadline, _pruner(result.trials) if rungs else None,
+            task, number, plan, seed + number, deadline, first_rung_pruner(result.trials) if rungs else None,
             lambda values, parameters: is_better(values["quality"], parameters, result.best), on_progress,
         )  # fmt: skip
         outcome.values["suggested"] = suggested
@@ -142,7 +142,7 @@ def make_sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
     return optuna.samplers.GPSampler(seed=seed, n_startup_trials=2, warn_independent_sampling=False)
 
 
-def _pruner(trials: Sequence[TrialResult]) -> Callable[[float], bool]:
+def first_rung_pruner(trials: Sequence[TrialResult]) -> Callable[[float], bool]:
     """Stops a trial whose first rung lies below the median of the earlier ones; the first three always go on."""
     earlier = [trial.values["first_rung"] for trial in trials if "first_rung" in trial.values]
     return lambda score: len(earlier) >= 3 and score < median(earlier)

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -69,8 +68,10 @@ def erase_store(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Erases what a killed process left behind: an old store that was replaced at once, half-written new files when they are a day old."""
-    for left in folder.glob(".*"):
+    """Erases half-written new versions that a killed process left behind, once they are a day old."""
+    import time
+
+    for left in folder.glob(".*.new"):
         with suppress(OSError):
-            if left.name.startswith(".old-") or (left.name.endswith(".new") and time.time() - left.stat().st_mtime > 24 * 3600):
+            if time.time() - left.stat().st_mtime > 24 * 3600:
                 erase(left)

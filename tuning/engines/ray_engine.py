@@ -6,8 +6,12 @@ task's result a single time. Nothing of Ray's own telemetry or dashboard is swit
 
 import os
 import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from tuning.bases import LoadedBase
+from tuning.engines.rounds import Played, Turn, play_turn
 from tuning.engines.work import Done, Hear, Work, do_work
 from tuning.errors import EngineMissing
 
@@ -69,6 +73,11 @@ def do_on_node(work: Work, board: Any) -> Done:
     return done
 
 
+def play_on_node(work: Work, turn: Turn) -> Played:
+    """One trial of a round on a node."""
+    return play_turn(work, turn)
+
+
 class RayEngine:
     """Tasks on a cluster: `address` of a running one (`auto`, `host:port`, `ray://host:port`), or one of this machine alone."""
 
@@ -86,6 +95,12 @@ class RayEngine:
         self._task = self.ray.remote(do_on_node).options(
             num_cpus=self._cpus, num_gpus=self._gpus, max_retries=RETRIES, scheduling_strategy="SPREAD"
         )
+        self._trial = self.ray.remote(play_on_node).options(
+            num_cpus=self._cpus, num_gpus=self._gpus, max_retries=RETRIES, scheduling_strategy="SPREAD"
+        )
+        self._loaded: LoadedBase | None = None
+        self._wide: dict[int, Future[Done]] = {}
+        self._threads = ThreadPoolExecutor(64)  # of searches whose trials run side by side: they only wait here
         self._running: dict[Any, int] = {}
         self._asked = 0.0
 
@@ -97,13 +112,25 @@ class RayEngine:
         by_gpu = have.get("GPU", 0) / self._gpus if self._gpus else float("inf")
         return max(1, int(min(by_cpu, by_gpu, 10_000)))
 
+    def use(self, loaded: LoadedBase) -> None:
+        """The driver's base, with which the plans of trials side by side are made."""
+        self._loaded = loaded
+
     def submit(self, work: Work) -> None:
-        """Hand a work to the cluster."""
+        """Hand a work to the cluster: as one task, or trial by trial where several of them are to run at once."""
+        if work.width > 1:
+            self._wide[work.key] = self._threads.submit(do_work, work, self._hear, self._loaded, lambda turns: self._play(work, turns))
+            return
         self._running[self._task.remote(work, self._board)] = work.key
 
     def wait(self, seconds: float) -> list[Done]:
         """What has ended, waiting so many seconds at most for the first; the driver hears of progress meanwhile."""
         self._pass_on()
+        if self._wide:
+            ended = [key for key, future in self._wide.items() if future.done()]
+            if ended:
+                return [self._wide.pop(key).result() for key in ended]
+            time.sleep(min(seconds, 0.1))
         if not self._running:
             return []
         ready, _ = self.ray.wait(list(self._running), num_returns=1, timeout=seconds)
@@ -116,8 +143,13 @@ class RayEngine:
         for reference in self._running:
             self.ray.cancel(reference, force=True)
         self._running.clear()
+        self._threads.shutdown(wait=False, cancel_futures=True)
         if self._owned:
             self.ray.shutdown()
+
+    def _play(self, work: Work, turns: Sequence[Turn]) -> list[Played]:
+        given = self.ray.put(work)
+        return list(self.ray.get([self._trial.remote(given, turn) for turn in turns]))
 
     def _connect(self, address: str | None) -> bool:
         if self.ray.is_initialized():

@@ -22,7 +22,8 @@ Hear = Callable[[int, float, str], bool]  # key of the work, share done, where i
 
 @dataclass(frozen=True)
 class Work:
-    """A search to be run: `key` is a run's number, `minutes` its budget from the moment that it begins, `options` go to `search` as they are."""
+    """A search to be run: `key` is a run's number, `minutes` its budget from the moment that it begins, `options` go to `search` as they are,
+    `width` is how many of its trials run side by side (`rounds.py`)."""
 
     key: int
     base_id: str
@@ -34,6 +35,7 @@ class Work:
     minutes: float
     seed: int
     options: dict[str, Any] = field(default_factory=dict)
+    width: int = 1
 
 
 @dataclass
@@ -58,6 +60,8 @@ class Engine(Protocol):
     @property
     def slots(self) -> int: ...
 
+    def use(self, loaded: LoadedBase) -> None: ...
+
     def submit(self, work: Work) -> None: ...
 
     def wait(self, seconds: float) -> list[Done]: ...
@@ -65,8 +69,11 @@ class Engine(Protocol):
     def close(self) -> None: ...
 
 
-def do_work(work: Work, hear: Hear, loaded: LoadedBase | None = None) -> Done:
-    """Load the base (kept for the next work), search, and report; an error becomes a sentence, since other works must go on."""
+def do_work(work: Work, hear: Hear, loaded: LoadedBase | None = None, play: Callable[..., Any] | None = None) -> Done:
+    """Load the base (kept for the next work), search, and report; an error becomes a sentence, since other works must go on.
+
+    `play` runs the rounds of a work whose trials run side by side; by default they run here, one after the other.
+    """
     started = time.monotonic()
     done = Done(work.key, node=socket.gethostname())
 
@@ -78,7 +85,7 @@ def do_work(work: Work, hear: Hear, loaded: LoadedBase | None = None) -> Done:
         loaded = loaded or loaded_base(work.base_id, work.precision)
         _check_base(loaded, work)
         deadline = time.monotonic() + 60 * SEARCH_SHARE * work.minutes
-        done.found = search(
+        done.found = _in_rounds(work, hear, loaded, play) if work.width > 1 else search(
             loaded, work.examples, work.trials, work.epochs, deadline, work.seed, on_progress=on_progress, **work.options
         )  # fmt: skip
         done.precision = loaded.precision
@@ -90,6 +97,21 @@ def do_work(work: Work, hear: Hear, loaded: LoadedBase | None = None) -> Done:
         done.error = f"Something unexpected went wrong ({type(error).__name__}: {error})."
     done.seconds, done.peak_memory_mb = round(time.monotonic() - started, 2), peak_memory_mb()
     return done
+
+
+def _in_rounds(work: Work, hear: Hear, loaded: LoadedBase, play: Callable[..., Any] | None) -> SearchResult:
+    from tuning.engines.rounds import play_turn, search_in_rounds, task_of
+
+    if play is None:
+        task = task_of(work, loaded)
+        play = lambda turns: [play_turn(work, turn, loaded, task) for turn in turns]
+
+    def listened(turns: Any) -> Any:
+        if not hear(work.key, turns[0].number / work.trials, f"trials {turns[0].number + 1} to {turns[-1].number + 1} of {work.trials}"):
+            raise Cancelled("The injection was cancelled; the profile keeps the adapter that it had.")
+        return play(turns)
+
+    return search_in_rounds(loaded, work, work.width, listened)
 
 
 @lru_cache(maxsize=1)

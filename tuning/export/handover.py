@@ -129,7 +129,7 @@ def _peft(speaker: Speaker, adapter: Adapter, part: Path, place: Path, probes: l
     folded = _fold_and_detach(speaker)
     _write_peft(part, folded, speaker.loaded)
     proof = _read_back(speaker.loaded, part, probes, joint)
-    (part / "README.md").write_text(_readme(speaker, folded, f'PeftModel.from_pretrained(base, "{place}")'), encoding="utf-8")
+    (part / "README.md").write_text(_readme(speaker, folded, 'PeftModel.from_pretrained(base, "THIS FOLDER")'), encoding="utf-8")
     return {"rank": folded.rank, "loras": _count(adapter), "proof": proof, "read_with": "peft"}
 
 
@@ -138,7 +138,7 @@ def _vllm(speaker: Speaker, adapter: Adapter, part: Path, place: Path, probes: l
     base, revision = _where(speaker.loaded)
     _write_peft(part, folded, speaker.loaded)
     proof = _read_back(speaker.loaded, part, probes, joint)
-    script = serve_command(place.parent, base, revision if speaker.loaded.base.hub else None, folded.rank, place.name)
+    script = serve_command(base, revision if speaker.loaded.base.hub else None, folded.rank, place.name)
     (part / "serve.sh").write_text(script, encoding="utf-8")
     judged = check(part.parent, part.name, base, max_rank_for(folded.rank))
     return {
@@ -158,7 +158,9 @@ def _gguf(speaker: Speaker, adapter: Adapter, part: Path, place: Path, probes: l
     proof = compare(joint, speak(loaded, probes, model), loaded.precision)
     detach(model)
     command = f"llama-server -m {place / 'base.gguf'} --lora {place / 'adapter.gguf'} --host 127.0.0.1"
-    (part / "README.md").write_text(_readme(speaker, folded, command), encoding="utf-8")
+    (part / "README.md").write_text(
+        _readme(speaker, folded, "llama-server -m base.gguf --lora adapter.gguf --host 127.0.0.1"), encoding="utf-8"
+    )
     return {"rank": folded.rank, "loras": _count(adapter), "proof": proof, "read_with": "gguf", "serve": command}
 
 

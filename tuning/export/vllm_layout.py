@@ -35,8 +35,8 @@ def adapter_name(profile: str) -> str:
     return re.sub(r"[^\w.-]+", "-", profile, flags=re.ASCII).strip(".-") or "profile"
 
 
-def serve_command(folder: Path, base: str, revision: str | None, rank: int, name: str) -> str:
-    """A shell script that starts vLLM on this machine's loopback with the folder as its resolver's."""
+def serve_command(base: str, revision: str | None, rank: int, name: str) -> str:
+    """A shell script, to lie in the adapter's folder, that starts vLLM on the loopback with the folder above it as its resolver's."""
     words = ["vllm", "serve", base, "--host", "127.0.0.1", "--port", "8000", "--enable-lora", "--max-lora-rank", str(max_rank_for(rank))]
     words += ["--revision", revision] if revision else []
     words += ["--served-model-name", base]
@@ -46,7 +46,8 @@ def serve_command(folder: Path, base: str, revision: str | None, rank: int, name
             f'# Ask it with "model": "{name}": the resolver loads the adapter at the first request.',
             "export VLLM_ALLOW_RUNTIME_LORA_UPDATING=True",
             "export VLLM_PLUGINS=lora_filesystem_resolver",
-            f"export VLLM_LORA_RESOLVER_CACHE_DIR={shlex.quote(str(folder))}",
+            'VLLM_LORA_RESOLVER_CACHE_DIR="$(cd "$(dirname "$0")/.." && pwd)"',
+            "export VLLM_LORA_RESOLVER_CACHE_DIR",
             "exec " + shlex.join(words) + ' "$@"',
             "",
         ]
