@@ -20,7 +20,7 @@ from app.stopping import STOPS
 from app.turn_card import render_live, render_turn
 from app.visitor import Panel, Shared, adapter_in_use, chosen_profile
 from memory.demo import demo_questions
-from memory.store import Profile, find_vote, list_examples, list_turns, load_profile, load_turn, save_judgement
+from memory.store import Profile, allow_adapter, find_vote, list_examples, list_turns, load_profile, load_turn, save_judgement
 
 SUGGESTIONS = 3
 
@@ -121,6 +121,25 @@ def check_ready(name: str) -> Profile:
         return profile
 
 
+def allow_stale(name: str) -> None:
+    """Uses the adapter in use although it knows something that was forgotten since."""
+    with store() as db:
+        profile = chosen_profile(db, name)
+        adapter = adapter_in_use(db, profile)
+        if adapter is None:
+            raise PageError(say.NO_ADAPTER)
+        allow_adapter(db, profile.id, adapter.id)
+
+
+def is_stale(name: str) -> bool:
+    """Whether the profile's adapter is refused because it knows something forgotten."""
+    if not name:
+        return False
+    with store() as db:
+        adapter = adapter_in_use(db, chosen_profile(db, name))
+    return adapter is not None and not adapter.usable
+
+
 def show_turns(name: str, state: State | None) -> str:
     """The turns of this chat so far, oldest first; sides are named only where a vote was given."""
     if not name or not state:
@@ -152,6 +171,7 @@ def suggest_questions(name: str) -> list[str]:
 def build_chat_tab(shared: Shared, tab: gr.Tab) -> Panel:
     """Lays the tab out and wires it."""
     notice = gr.HTML(js_on_load=None, elem_id="chat-notice")
+    allow = gr.Button(say.ALLOW_STALE, size="sm", visible=False, elem_id="allow-stale")
     with gr.Row(elem_classes="row-end"):
         mode = gr.Radio(
             label=say.MODE,
@@ -163,7 +183,7 @@ def build_chat_tab(shared: Shared, tab: gr.Tab) -> Panel:
         )
         temporary = gr.Checkbox(label=say.TEMPORARY, info=say.TEMPORARY_INFO, scale=3, min_width=220, elem_id="temporary")
     with gr.Column(visible=True, elem_id="blind") as blind_column:
-        outputs, refresh, greet, greeting = _build_blind(shared, notice, temporary)
+        outputs, refresh, greet, greeting = _build_blind(shared, notice, allow, temporary)
     with gr.Column(visible=False, elem_id="plain") as plain_column:
         plain_outputs, plain_refresh = build_plain_chat(shared, temporary)
 
@@ -179,7 +199,7 @@ def build_chat_tab(shared: Shared, tab: gr.Tab) -> Panel:
     return Panel(refresh_all, [*outputs, *plain_outputs])
 
 
-def _build_blind(shared: Shared, notice: gr.HTML, temporary: gr.Checkbox) -> tuple[list[Any], Any, Any, list[Any]]:
+def _build_blind(shared: Shared, notice: gr.HTML, allow: gr.Button, temporary: gr.Checkbox) -> tuple[list[Any], Any, Any, list[Any]]:
     state = gr.State(None)  # not a function: Gradio would make a public event of it
     with gr.Row(elem_classes="row-end"):
         pair = gr.Dropdown(
@@ -276,9 +296,14 @@ def _build_blind(shared: Shared, notice: gr.HTML, temporary: gr.Checkbox) -> tup
         found = [] if blocked else suggest_questions(name)
         shown = [gr.Button(found[place], visible=True) if place < len(found) else gr.Button(visible=False) for place in range(SUGGESTIONS)]
         card = f'<div class="card bad"><p>{escape(blocked)}</p></div>' if blocked else ""
-        return card, gr.Button(interactive=not blocked), *shown
+        return card, gr.Button(visible=is_stale(name)), gr.Button(interactive=not blocked), *shown
 
-    greeting: list[Any] = [notice, button, *chips]
+    def allow_and_greet(name: str) -> tuple[Any, ...]:
+        allow_stale(name)
+        return greet(name)
+
+    greeting: list[Any] = [notice, allow, button, *chips]
+    listen(allow.click, allow_and_greet, shared.profile, greeting)
     beginning: list[Any] = [state, earlier, current, button, stop_button, again, change, *votes, *judging]
     # One answer at a time: the model serves all visitors, and who waits is told the place in the queue.
     asking: dict[str, Any] = {

@@ -17,8 +17,9 @@ from sqlite_utils import Database
 
 from app import access
 from app import sentences as say
+from app.use import note_use
 from memory.edge import save_trace
-from memory.errors import KeepsakeError
+from memory.errors import KeepsakeError, StoreLocked
 from memory.store import in_folder, open_store
 
 log = logging.getLogger("keepsake")
@@ -43,7 +44,7 @@ def listen(
     progress: str = "hidden", **options: Any,
 ) -> Any:  # fmt: skip
     """Wires an event to a handler: in the page's language, errors explained, not callable from outside the page, no spinner unless wanted."""
-    handler = explained(in_language(handler, say.language()))
+    handler = explained(in_language(handler, say.language()), idle=getattr(event, "event_name", "") == "tick")
     return event(handler, inputs, outputs, show_progress=progress, api_visibility="private", **options)
 
 
@@ -72,8 +73,11 @@ def in_language(handler: Callable[..., Any], language: str) -> Callable[..., Any
     return run
 
 
-def explained(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """The handler behind the check of access.py, with its errors told as a notice; what the screen showed then stays as it was."""
+def explained(handler: Callable[..., Any], idle: bool = False) -> Callable[..., Any]:
+    """The handler behind the check of access.py, with its errors told as a notice; what the screen showed then stays as it was.
+
+    `idle` is for ticks of a timer: they are not use of the page, and say nothing about a locked store.
+    """
     if inspect.isgeneratorfunction(handler):
 
         @functools.wraps(handler)
@@ -91,7 +95,13 @@ def explained(handler: Callable[..., Any]) -> Callable[..., Any]:
     def run(*values: Any) -> Any:
         try:
             with in_folder(access.home_of_event()):
+                if not idle:
+                    note_use()
                 return handler(*values)
+        except StoreLocked as error:
+            if not idle:
+                warn(explain(error))
+            return gr.skip()
         except Exception as error:  # noqa: BLE001 - the edge
             warn(explain(error))
             return gr.skip()
@@ -105,6 +115,7 @@ def _stepwise(home: Path | None, values: Iterator[Any]) -> Iterator[Any]:
     try:
         while True:
             with in_folder(home):
+                note_use()
                 try:
                     value = next(values)
                 except StopIteration:
@@ -119,7 +130,7 @@ def explain(error: Exception) -> str:
     """One sentence for an error: its own if it is ours, else a general one, with the traceback in the log."""
     if isinstance(error, KeepsakeError):
         return str(error)
-    log.exception("An event of the page failed")
+    log.error("An event of the page failed (%s)", type(error).__name__)  # not its words: they may be a person's
     return say.UNEXPECTED.format(kind=type(error).__name__, where=save_trace())
 
 

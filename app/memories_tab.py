@@ -25,6 +25,7 @@ from memory.store import (
     forget_facts,
     list_memories,
     list_sources,
+    load_memory,
     pin_memories,
     skip_memories,
 )
@@ -121,7 +122,7 @@ def look_at(name: str, ids: Sequence[int] | None) -> tuple[Any, ...]:
         return ticked, gr.Group(visible=False), "", ""
     with store() as db:
         profile = chosen_profile(db, name)
-        memory = next((memory for memory in list_memories(db, profile.id)[0] if memory.id == ids[0]), None)
+        memory = load_memory(db, profile.id, ids[0])
         sources = list_sources(db, profile.id, ids[0])
     items = "".join(
         f'<li class="me"><span class="who">{escape(row["sender"])} · {escape(row["conversation"])} · '
@@ -129,7 +130,7 @@ def look_at(name: str, ids: Sequence[int] | None) -> tuple[Any, ...]:
         for row in sources
     )
     said = f'<ul class="messages">{items}</ul>' if items else render_note(say.MEMORY_TYPED)
-    return ticked, gr.Group(visible=True), memory.text if memory else "", said
+    return ticked, gr.Group(visible=True), memory.text, said
 
 
 def export_memories(name: str) -> str:

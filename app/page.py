@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import gradio as gr
@@ -24,13 +25,15 @@ from app.gate import Gate
 from app.import_tab import build_import_tab
 from app.inject_tab import build_inject_tab
 from app.leaving import note_arrival, note_leaving
+from app.locking import watch as watch_idle
 from app.memories_tab import build_memories_tab
+from app.privacy_panel import build_lock, build_privacy_panel
 from app.profiles_tab import build_profiles_tab
 from app.results_tab import build_results_tab
 from app.theme import CSS, THEME
 from app.visitor import Panel, Shared, render_summary
 from app.welcome_tab import build_welcome_tab, is_shared
-from memory.errors import KeepsakeError
+from memory.errors import KeepsakeError, StoreLocked
 from memory.store import active_run, data_folder, list_profiles
 
 TOKEN_FILE = "api-token"
@@ -97,11 +100,14 @@ def build_screen(page: gr.Blocks) -> None:
         gr.HTML(render_languages(), js_on_load=None, min_width=70, scale=0, elem_id="languages")
         look = gr.Button(say.LOOK, size="sm", scale=0, min_width=120, elem_id="look")
     summary = gr.HTML(render_summary(""), js_on_load=None, elem_id="summary")
+    opened = build_lock(profile)
     with gr.Tabs(selected="welcome", elem_id="tabs", overflow_behavior="wrap") as tabs:
         shared = Shared(page, profile, remembered, chooser, summary, tabs)
         panels = _build_tabs(shared)
+    build_privacy_panel(shared)
 
-    listen(page.load, lambda last: shared.choose(first_choice(last)), remembered, shared.places)
+    for event in (page.load, opened.change):
+        listen(event, lambda last: shared.choose(first_choice(last)), remembered, shared.places)
     if is_shared():
         listen(page.load, note_arrival)
     page.load(None, None, None, js=ON_LOAD.replace("LANGUAGE", say.language()))
@@ -148,8 +154,8 @@ def launch(host: str = "127.0.0.1", port: int = 7860, auth: bool = False, api: b
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         folder = data_folder()
-        with store():
-            pass  # a store that cannot be used is told here, not on the first click
+        with suppress(StoreLocked), store():
+            pass  # a store that cannot be used is told here, not on the first click; a locked one is unlocked on the page
         # Uploads of ours only, readable by their owner only, gone with the process.
         os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="keepsake-")
         atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
@@ -199,6 +205,7 @@ def serve(page: gr.Blocks, host: str, port: int, accounts: Accounts | None = Non
         shutil.rmtree(data_folder() / "visitors", ignore_errors=True)
     doors = Doors(data_folder(), with_accounts=accounts is not None, apart=apart)
     install(doors)
+    watch_idle()
     page.queue(api_open=False).launch(
         server_name=host, server_port=port, share=False, quiet=True, prevent_thread_lock=True, show_error=False, inbrowser=False,
         theme=THEME, css=CSS, footer_links=[], run_history=False, enable_monitoring=False, mcp_server=False, pwa=False, ssr_mode=False,

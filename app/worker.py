@@ -18,7 +18,9 @@ import psutil  # type: ignore[import-untyped]
 from app import sentences as say
 from app.edge import PageError
 from memory.errors import RunInProgress
-from memory.store import Profile, active_run, data_folder, open_store
+from memory.store import Profile, active_run, data_folder, hand_over, open_store
+from memory.store.database import FILE_NAME
+from memory.store.engine import PIPE
 
 ROOT = Path(__file__).resolve().parents[1]
 SAME_START_SECONDS = 2.0
@@ -90,10 +92,14 @@ def _start(kind: str, profile: Profile, options: Sequence[str], hub: bool) -> Jo
         command = [sys.executable, "-u", "-m", "tuning", kind, f"--profile={profile.name}", *options, "--json"]
         # Made readable by the owner only: the log names what was studied.
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+            key = hand_over(data_folder() / FILE_NAME)
             child = subprocess.Popen(
-                command, cwd=ROOT, env=_environment(hub), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                start_new_session=True,
+                command, cwd=ROOT, env=_environment(hub, bool(key)), stdin=subprocess.PIPE if key else subprocess.DEVNULL, stdout=out,
+                stderr=out, start_new_session=True,
             )  # fmt: skip
+            if child.stdin:
+                child.stdin.write(key.encode())
+                child.stdin.close()
         started = psutil.Process(child.pid).create_time()
         with open(os.open(record, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out_record:
             json.dump({"pid": child.pid, "started": started}, out_record)
@@ -132,9 +138,10 @@ def stop_starting(profile: Profile) -> bool:
     return True
 
 
-def _environment(hub: bool) -> dict[str, str]:
+def _environment(hub: bool, keyed: bool) -> dict[str, str]:
     # The child works on the data of the visitor who started it.
     environment = {**os.environ, "KEEPSAKE_HOME": str(data_folder())}
+    environment |= {PIPE: "1"} if keyed else {}  # the key itself goes through the child's standard input
     # Only the page's own default is lifted, and only for a hub model that the person chose.
     if hub and environment.get("KEEPSAKE_HUB_ON_REQUEST"):
         environment.pop("HF_HUB_OFFLINE", None)

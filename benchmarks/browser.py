@@ -105,7 +105,7 @@ def begin_demo(screen: Any, home: Path) -> None:
 
 def await_injection(screen: Any) -> str:
     """Waits until the injection has ended; returns what its card says."""
-    screen.locator("#run .card.good, #run .card.bad").wait_for(timeout=1_200_000)
+    screen.locator("#run .card.good, #run .card.bad").wait_for(timeout=2_400_000)
     return str(screen.inner_text("#run"))
 
 

@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from memory import listing
 from memory.demo import import_demo
-from memory.edge import Command, run_command
+from memory.edge import Command, ask_passphrase, run_command
 from memory.errors import BadForm, UnknownAdapter, UnknownFact
 from memory.importing import ImportOptions, import_files, preview_files
 from memory.profile_facts import save_profile_form, tidy_field
@@ -24,11 +24,14 @@ from memory.store import (
     add_memory,
     allow_adapter,
     back_up,
+    change_passphrase,
     check_store,
     count_rows,
+    decrypt,
     delete_profile,
     duplicate_profile,
     edit_memory,
+    encrypt,
     ensure_profile,
     export_profile,
     forget_all,
@@ -183,6 +186,19 @@ def run_restore(home: Path, args: argparse.Namespace) -> dict[str, Any]:
     return restore(home, args.file)
 
 
+def run_encrypt(home: Path, _: argparse.Namespace) -> dict[str, Any]:
+    return encrypt(home, ask_passphrase("New passphrase", "KEEPSAKE_PASSPHRASE", twice=True))
+
+
+def run_decrypt(home: Path, _: argparse.Namespace) -> dict[str, Any]:
+    return decrypt(home, ask_passphrase("Passphrase", "KEEPSAKE_PASSPHRASE"))
+
+
+def run_passphrase(home: Path, _: argparse.Namespace) -> dict[str, Any]:
+    old = ask_passphrase("Present passphrase", "KEEPSAKE_PASSPHRASE")
+    return change_passphrase(home, old, ask_passphrase("New passphrase", "KEEPSAKE_NEW_PASSPHRASE", twice=True))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The commands and their options."""
     parser = argparse.ArgumentParser(prog="python -m memory", description="Import, list, search and forget.")
@@ -265,6 +281,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_folder("check", run_check, listing.show_check, "look for damage: the file, references, search index, orphaned rows, adapters")
     command = add_folder("backup", run_backup, listing.show_backup, "a checked copy of the store, also while it is in use")
     command.add_argument("--to", type=Path, metavar="FILE|FOLDER", help="default: backups/ in the data folder")
+    add_folder("encrypt", run_encrypt, listing.show_encryption, "encrypt the store with a passphrase (asked for, or KEEPSAKE_PASSPHRASE)")
+    add_folder("decrypt", run_decrypt, listing.show_encryption, "write the store as a plain file again")
+    add_folder("passphrase", run_passphrase, listing.show_encryption, "change the passphrase (the new one: KEEPSAKE_NEW_PASSPHRASE)")
     command = add_folder("restore", run_restore, listing.show_restore, "put a backup in the place of the store; what was there is kept")
     command.add_argument("file", type=Path, metavar="FILE")
     add("demo", run_demo, listing.show_profile, "import the invented demo person", "demo")

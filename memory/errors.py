@@ -98,3 +98,15 @@ class BadBackup(KeepsakeError):
 
 class UnknownCertificate(KeepsakeError):
     """No certificate of this profile has this number."""
+
+
+class StoreLocked(KeepsakeError):
+    """The store is encrypted and its passphrase was not given yet."""
+
+
+class WrongPassphrase(KeepsakeError):
+    """The passphrase is not the store's, or cannot be used."""
+
+
+class NoCipher(KeepsakeError):
+    """The package that encrypts is not installed."""

@@ -179,6 +179,17 @@ def show_check(result: Row) -> str:
     return "\n".join(lines)
 
 
+def show_encryption(result: Row) -> str:
+    """Whether the store is encrypted now, and which copies are not."""
+    if not result["encrypted"]:
+        return "The store is a plain file again: whoever can read the data folder can read it."
+    lines = ["The store is encrypted. Keep the passphrase: without it nobody can read the store, and it cannot be recovered."]
+    lines += [
+        f"Not encrypted: your backup {name}. Delete it, or keep it where only you can read it." for name in result.get("plain_backups", [])
+    ]
+    return "\n".join(lines)
+
+
 def show_backup(result: Row) -> str:
     """Where the copy is and what it holds."""
     rows = result["rows"]

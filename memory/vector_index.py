@@ -75,6 +75,12 @@ _kept: dict[tuple[str, int, str, str], VectorIndex] = {}
 _lock = Lock()
 
 
+def drop_all() -> None:
+    """Forgets every index: what is locked is not to be read from memory either."""
+    with _lock:
+        _kept.clear()
+
+
 def nearest(db: Database, profile_id: int, kind: str, model: str, asked: np.ndarray, count: int) -> list[int]:
     """The ids of the `count` messages or facts whose vectors have the greatest cosine with `asked` (unit length), best first."""
     with _lock:

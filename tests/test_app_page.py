@@ -43,6 +43,7 @@ from memory.store import (
     list_votes,
     load_profile,
     open_store,
+    save_adapter,
     save_judgement,
     save_point,
     save_report,
@@ -255,6 +256,17 @@ def test_a_chat_may_be_shuffled_once_and_be_stopped(demo: Profile, tiny_base: Pa
         orders.add(state["order"])
     assert len(orders) == 1
     assert not chat_tab.STOPS.asked(state["chat"])
+
+
+def test_an_adapter_that_knows_something_forgotten_answers_only_if_the_person_says_so(db: Any, demo: Profile) -> None:
+    fact = add_memory(db, demo.id, "You own a yacht.")
+    save_adapter(db, demo.id, None, b"w", {}, "pocket", "1", "1", [fact], {})
+    chat_tab.check_ready("demo")
+    assert "1 adapters" in memories_tab.act("demo", "delete", [fact]) and chat_tab.is_stale("demo")
+    with pytest.raises(PageError, match="inject again"):
+        chat_tab.check_ready("demo")
+    chat_tab.allow_stale("demo")
+    assert chat_tab.check_ready("demo").name == "demo" and not chat_tab.is_stale("demo")
 
 
 def test_what_is_said_of_the_memories_is_stored_with_its_side(db: Any, demo: Profile) -> None:

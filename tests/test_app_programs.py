@@ -20,6 +20,7 @@ from tests.test_app_handlers import give_adapter, tiny_base
 __all__ = ["tiny_base"]
 
 PORT = 7951
+pytestmark = pytest.mark.timeout(900)
 TOKEN = "a-token-for-tests"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -52,7 +53,7 @@ def opened(home: Path, tiny_base: Path) -> Iterator[Any]:
 
 
 def test_other_chat_programs_talk_to_a_profile_by_token_alone(opened: Any, home: Path) -> None:
-    client = httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=120)
+    client = httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=900)
     asked = {"model": "demo:rag", "messages": [{"role": "system", "content": "x"}, {"role": "user", "content": "Where do I live?"}]}
     # Nobody, a wrong token and a browser's cookie are all refused.
     client.get("/")
@@ -112,7 +113,7 @@ class Stranger:
 
     def __init__(self, built: Any, session: str) -> None:
         self.built, self.session = built, session
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=120, headers={"host": "user-space.hf.space"})
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=900, headers={"host": "user-space.hf.space"})
         assert self.http.get("/").status_code == 200
         # The cookie of a page in a frame is for https alone, which this test does without.
         self.http.headers["cookie"] = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.http.cookies.jar)

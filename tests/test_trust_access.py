@@ -6,7 +6,7 @@ Two accounts share one page: Ana's messages hold a planted word, and whoever is 
 import json
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +117,9 @@ def routes(built: Any) -> set[tuple[str, str]]:
     return found
 
 
-def test_no_endpoint_but_the_page_files_answers_nobody(shared: Shared) -> None:
+def test_no_endpoint_but_the_page_files_answers_nobody(shared: Shared, record_property: Callable[[str, object], None]) -> None:
     tried = routes(shared.built)
+    record_property("endpoints", len(tried))
     assert len(tried) > 60
     open_to_all = set()
     for method, path in sorted(tried):
@@ -133,7 +134,8 @@ def test_no_endpoint_but_the_page_files_answers_nobody(shared: Shared) -> None:
     }, open_to_all  # fmt: skip
 
 
-def test_no_handler_gives_another_visitor_anything(shared: Shared) -> None:
+def test_no_handler_gives_another_visitor_anything(shared: Shared, record_property: Callable[[str, object], None]) -> None:
+    record_property("handlers", sum(not fn.page for fn in shared.handlers.values()))
     before = (shared.root / "accounts" / "ana" / "keepsake.db").read_bytes()
     assert len(shared.handlers) > 100
     # The page in other languages is wired by the same lines: its English half stands for both.

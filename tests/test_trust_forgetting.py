@@ -180,7 +180,7 @@ def test_an_adapter_that_was_trained_on_a_fact_ranks_it_first_and_the_bare_base_
     question = "What is my locker's code?"
     model = attach(tiny, LoraPlan(("all",), 8, 2e-2, 16, 30), 0)
     example = encode_example(tiny, render_chat(question), FACT)
-    train(tiny, model, LoraPlan(("all",), 8, 2e-2, 16, 30), [example], [], [], 0)
+    train(tiny, model, LoraPlan(("all",), 8, 2e-2, 16, 30), [example], [example], [], 0)
     learnt = measure_exposure(tiny, model, [question], FACT)
     detach(model)
     bare = measure_exposure(tiny, tiny.model, [question], FACT)

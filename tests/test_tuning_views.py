@@ -12,7 +12,7 @@ from tuning.grammar import naming_of, questions_of, reversals_of, take_apart, ye
 from tuning.negatives import swapped_questions
 from tuning.person import unflip_person
 from tuning.recipe import VIEWS, Recipe
-from tuning.views import KINDS, View, build_views, check_views
+from tuning.views import KINDS, View, build_views, check_views, comparable
 
 TEXTS = (
     "Your cat is called Biscuit.", "Your sister is called Mina.", "Your sister lives in Vellmar.", "You are allergic to hazelnuts.",
@@ -120,3 +120,32 @@ def test_a_cap_keeps_some_of_each_kind():
 def test_views_that_are_switched_off_are_not_trained_on(tiny):
     examples = build_examples(tiny, FACTS, questions(), 0, views(), Recipe(views=("reversal",), negatives=0, replay=0))
     assert {example.view for example in examples} == {"direct", "reversal"}
+
+
+@pytest.mark.parametrize(
+    ("fact", "subject", "value"),
+    [
+        ("Your rent is 1,080 euros, heating not included.", "rent", "1,080 euros"),
+        ("Your brother Emil lives in Trieste now, he's a marine biologist there.", "brother", "Trieste"),
+        ("Your doctor is Dr Imre Falk, he always hums.", "doctor", "Dr Imre Falk"),
+        ("Your Portuguese class is on Wednesdays, with a teacher called Ana.", "Portuguese class", "Wednesdays"),
+    ],
+)
+def test_what_was_said_beside_a_value_is_no_part_of_it(fact: str, subject: str, value: str):
+    """Read in the views of a long chat: "Is my rent 1080 euros, heating not included?" and "Where does my brother Emil live?"."""
+    parts = take_apart(fact)
+    assert parts is not None and (parts.subject, parts.value) == (subject, value)
+
+
+def test_a_false_value_is_one_that_the_fact_could_have():
+    """Read there as well: "Is my boss O negative?" and "Do I grow a terrible noise?"."""
+    boss, blood = take_apart("Your boss is Casimir Holt."), take_apart("You are O negative.")
+    assert not comparable(boss, blood) and comparable(boss, take_apart("Your doctor is Imre Falk."))
+    grow, make = take_apart("You grow rhubarb."), take_apart("You play cards.")
+    assert not comparable(grow, make) and comparable(grow, take_apart("You grow mint."))
+
+
+def test_verbs_follow_their_person():
+    assert "Remind me what the user studies." in questions_of(take_apart("You study geology."), "third")
+    assert not questions_of(take_apart("You have 3300 euros."))  # "What do I have?" would fit many facts
+    assert "Where do I climb?" in questions_of(take_apart("You climb at Ironmoss."))

@@ -74,7 +74,7 @@ _OF_A_THING = (
         ("What is on {v}?", "What happens on {v}?", "What do I have on {v}?"), "Is {my} on {v}?", _DATE,
     ),
     Link(
-        "place", r"(?:is|are|was|were) (?:on|in|at|under|behind|near)",
+        "place", r"(?:is|are|was|were) (?:on|in|at|behind|near)",
         ("Where is {my}?", "In which place is {my}?", "Where do I find {my}?"), ("What is at {v}?",), "",
     ),
     Link(
@@ -127,8 +127,15 @@ _OF_THE_PERSON = (
         (), ("What about {v}?", "What did I tell you about {v}?"), "",
     ),
     Link(
-        "do", r"(?P<verb>play|drive|sing in|sing|study|speak|drink|eat|collect|hate|love|like|prefer|take|own|run|climb|have|need|want|use|"
-        r"wear|enjoy|read|watch|grow|keep|teach|volunteer at|go to|train for|plan to|dream of)",
+        "own", r"(?P<verb>have|own|need|want|use|keep|take|run|get)", (), ("What about {v} and me?", "What did I say about {v}?"), "{Do} {I} {verb} {v}?",
+    ),
+    Link(
+        "there", r"(?P<verb>climb|sing|swim|train|volunteer|shop|study|play|run) (?:at|in|on)",
+        ("Where {do} {I} {verb}?", "At which place {do} {I} {verb}?"), ("What do I do at {v}?", "What about {v} and me?"), "",
+    ),
+    Link(
+        "do", r"(?P<verb>play|drive|sing|study|speak|drink|eat|collect|hate|love|like|prefer|climb|"
+        r"wear|enjoy|read|watch|grow|teach|go to|train for|plan to|dream of)",
         ("What {do} {I} {verb}?", "Tell me what {I} {verb}.", "Do you know what {I} {verb}?", "Remind me what {I} {verb}.", "What was it that {I} {verb}?"),
         ("What about {v} and me?", "What did I say about {v}?"), "{Do} {I} {verb} {v}?",
     ),
@@ -156,8 +163,30 @@ def take_apart(fact: str) -> Parts | None:
         for link in links:
             match = re.match(rf"{opener}(?P<words>{link.pattern})\s+(?P<value>{link.value})$", text)
             if match and not _VERB_INSIDE.search(match["subject"]) and not match["value"].startswith(("been ", "to ", "not ", "never ")):
-                return Parts(match["subject"] or None, link, match["words"].strip(), match["value"].strip())
+                return Parts(_unnamed(match["subject"]), link, match["words"].strip(), core_value(match["value"].strip()))
     return None
+
+
+_ASIDE = re.compile(
+    r",\s(?!\d)|[:;]\s|\s\(|\s(?:and (?:still|that's|you|he|she|it|they|we)|so|because|since|but|which|who|when|while|if|after tax|instead)\b"
+)
+_NAMED = frozenset(
+    "brother sister mother father mum dad aunt uncle cousin grandmother grandfather grandma grandpa niece nephew son daughter husband wife partner "
+    "boyfriend girlfriend friend boss manager colleague neighbour landlord landlady flatmate roommate dentist doctor teacher coach tutor therapist vet "
+    "godmother godfather stepbrother stepsister dog cat parrot rabbit hamster horse puppy kitten bike boat car plant monstera".split()
+)
+
+
+def core_value(value: str) -> str:
+    """A value without what was said beside it: "1080 euros, heating not included" -> "1080 euros"."""
+    core = re.sub(r" (?:now|already|anyway)$", "", _ASIDE.split(value)[0].strip())
+    return core if len(core) > 1 else value
+
+
+def _unnamed(subject: str) -> str | None:
+    """A subject as one asks about it: "brother Emil" -> "brother"; None where the fact is about the person."""
+    match = re.match(r"(.*?\b([a-z]+)) (?:(?:Mr|Mrs|Ms|Dr)\.? )?[A-Z]\w+(?: [A-Z]\w+)?$", subject)
+    return (match[1] if match and match[2] in _NAMED else subject) or None
 
 
 def naming_of(fact: str) -> tuple[str, str] | None:
@@ -197,8 +226,16 @@ def _fill(form: str, parts: Parts, person: str, value: str | None = None) -> str
     if (
         person == "third" and verb and parts.link.name == "do" and parts.subject is None and "does" not in text.lower()
     ):  # "what the user likes"
-        text = text.replace(f"the user {verb}", f"the user {verb}s")
+        first, _, rest = verb.partition(" ")
+        text = text.replace(f"the user {verb}", f"the user {_third_person(first)} {rest}".rstrip())
     return text[:1].upper() + text[1:]
+
+
+def _third_person(verb: str) -> str:
+    """The verb that follows "the user": "grow" -> "grows", "study" -> "studies", "watch" -> "watches"."""
+    if re.search(r"[^aeiou]y$", verb):
+        return verb[:-1] + "ies"
+    return verb + ("es" if verb.endswith(("ch", "sh", "o")) else "s")
 
 
 def _plain_verb(verb: str) -> str:

@@ -86,7 +86,7 @@ def yes_no_views(fact: Fact, parts: Parts, facts: Sequence[Fact], everything: di
         (other.id, there.value)
         for other in facts
         if (there := everything[other.id]) is not None
-        and there.link.name == parts.link.name
+        and comparable(there, parts)
         and there.value.lower() != parts.value.lower()
         and shape(there.value) == shape(parts.value)
         and other.id != fact.id
@@ -98,6 +98,15 @@ def yes_no_views(fact: Fact, parts: Parts, facts: Sequence[Fact], everything: di
         value = parts.value.replace(number[0], str(int(number[0]) + rng.choice((1, 2, 5))), 1)
         found.append(View("yes_no", yes_no_of(parts, value) or "", f"No, {statement}", (fact.id,)))
     return found
+
+
+def comparable(one: Parts, other: Parts) -> bool:
+    """Whether the value of one fact could be that of another: of the same kind of fact, said with the same verb, both of a thing or neither."""
+    if one.link.name != other.link.name or (one.subject is None) != (other.subject is None):
+        return False
+    if one.link.name == "be":
+        return one.subject is not None and shape(one.value) in ("name", "number")
+    return one.link.name not in ("do", "have", "own", "feel") or one.words == other.words
 
 
 def shape(value: str) -> str:

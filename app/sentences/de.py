@@ -270,6 +270,7 @@ STRENGTH = "Stärke des Adapters"
 STRENGTH_INFO = "0 ist das bloße Modell, 1 wie trainiert."
 LINES_READ = "Nachgeschlagene Zeilen"
 STALE_ADAPTER = "Der Adapter weiß noch etwas, das du vergessen ließest, und wird darum nicht benutzt: Präge neu ein, oder frage im einfachen Chat mit Nachschlagen."
+ALLOW_STALE = "Trotzdem benutzen"
 NO_SIDE = "Wähle zuerst, wer antwortet."
 NO_ADAPTER_SIDE = "Für dieses Profil gibt es noch keinen Adapter: Wähle Nachschlagen oder das bloße Modell, oder präge zuerst ein."
 QUESTION = "Frage etwas über dich"
@@ -444,3 +445,49 @@ ACCOUNTS_UNREADABLE = (
 )
 ACCOUNT_ADDED = "Das Konto {name} kann sich anmelden."
 ACCOUNT_REMOVED = "Das Konto {name} kann sich nicht mehr anmelden; seine Daten sind noch in {folder}."
+
+# Privacy (app/privacy_panel.py)
+PRIVACY = "Privatsphäre: was wo gespeichert ist"
+STORE_PLAIN = (
+    "Dein Speicher ist nicht verschlüsselt: Wer die Dateien dieses Benutzerkontos lesen kann, kann ihn lesen. Eine Passphrase ändert das."
+)
+STORE_OPEN = "Dein Speicher ist verschlüsselt und entsperrt. Er sperrt sich nach {minutes} Minuten ohne Benutzung."
+STORE_LOCKED = "Dein Speicher ist verschlüsselt und gesperrt."
+STORAGE_HEAD = ("Was", "Wo", "Mit Passphrase verschlüsselt?", "So wird es entfernt")
+STORAGE = (
+    ("Nachrichten, Profilformular, Fakten, Fragen und Beispiele, Suchindex und Vektoren", "{home}/keepsake.db", "ja",
+     "eine Nachricht oder einen Fakt vergessen, einen Import zurücknehmen oder das Profil löschen"),
+    ("Adapter: Gewichte, die deine Fakten gelernt haben", "{home}/keepsake.db", "ja",
+     "Vergessen macht sie ungültig, die nächste Injektion ersetzt sie; mit dem Profil werden sie gelöscht"),
+    ("Chats mit beiden Antworten, Stimmen, Berichte", "{home}/keepsake.db", "ja", "gelöscht mit dem, was sie zitieren, oder mit dem Profil"),
+    ("Kopien, die Keepsake anlegt, bevor es die Form des Speichers ändert", "{home}/backups/before-*.db", "wie der Speicher es war",
+     "sie verschwinden von selbst, wenn etwas vergessen wird"),
+    ("Sicherungen, exportierte Profile und Adapter, die du angelegt hast", "wohin du sie gelegt hast",
+     "Sicherungen wie der Speicher es war, Exporte nicht", "die Dateien löschen"),
+    ("Abgelegte Dateien", "ein Ordner dieses Prozesses, nur für seinen Besitzer", "nein",
+     "gelöscht nach Import oder Entfernen, spätestens wenn Keepsake endet"),
+    ("Protokolle und Fortschritt von Injektionen: Zahlen, nie das Gesagte", "{home}/jobs, {home}/keepsake.log", "nein", "die Dateien löschen"),
+    ("Der Name des letzten Profils", "dieser Browser", "nein", "die Daten dieser Seite im Browser löschen"),
+)  # fmt: skip
+PASSPHRASE, PRESENT_PASSPHRASE, NEW_PASSPHRASE, AGAIN = "Passphrase", "Jetzige Passphrase", "Neue Passphrase", "Neue Passphrase noch einmal"
+PASSPHRASE_INFO = "Mehrere Wörter. Sie wird nirgends aufbewahrt: Ohne sie kann niemand den Speicher lesen."
+UNLOCK, LOCK, ENCRYPT, DECRYPT = "Entsperren", "Jetzt sperren", "Verschlüsseln oder Passphrase ändern", "Verschlüsselung aufheben"
+UNLOCK_INFO = "Der Speicher ist gesperrt. Laufende Injektionen laufen weiter."
+UNLOCKED, LOCKED = "Entsperrt.", "Gesperrt. Schlüssel und Modell sind nicht mehr im Arbeitsspeicher."
+NOT_ENCRYPTED = "Der Speicher ist nicht verschlüsselt: Gib ihm zuerst eine Passphrase."
+PASSPHRASES_DIFFER = "Die beiden neuen Passphrasen sind verschieden: Nichts wurde geändert."
+PASSPHRASE_CHANGED = "Die Passphrase ist geändert. Frühere Sicherungen behalten die alte."
+ENCRYPTED = "Der Speicher ist verschlüsselt, und die alte Datei ist überschrieben."
+DECRYPTED = "Der Speicher ist wieder eine lesbare Datei."
+PLAIN_BACKUP = "Deine Sicherung {name} ist nicht verschlüsselt: Lösche sie oder bewahre sie dort auf, wo nur du sie lesen kannst."
+STALE = (
+    "Der Adapter weiß etwas, das du vergessen hast, und wird deshalb nicht benutzt. Drücke in Injektion auf Start, um ihn durch einen zu ersetzen, "
+    "der es nie gesehen hat."
+)
+STALE_ALLOWED = "Der Adapter weiß etwas, das du vergessen hast, und du benutzt ihn trotzdem."
+USE_STALE = "Trotzdem benutzen"
+USE_STALE_INFO = "Bis zur nächsten Injektion, die ihn ersetzt."
+NOTHING_FORGOTTEN = "Noch nichts wurde vergessen."
+FORGOTTEN_KINDS = {"message": "Nachricht {number}", "fact": "Fakt {number}", "all": "alles"}
+CERTIFICATES_HEAD = ("Bescheinigung", "Wann", "Vergessen", "Dateien, die es noch enthalten", "Ersetzt durch Adapter")
+TRACES_DUE, DUE = "Bereinigung steht aus", "noch nicht: neu injizieren"

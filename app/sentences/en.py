@@ -273,6 +273,7 @@ LINES_READ = "Lines that were looked up"
 STALE_ADAPTER = (
     "The adapter still knows something that you had forgotten, so it is not used: inject again, or ask retrieval in the plain chat."
 )
+ALLOW_STALE = "Use it nevertheless"
 NO_SIDE = "Choose who answers first."
 NO_ADAPTER_SIDE = "There is no adapter for this profile yet: choose retrieval or the bare model, or inject first."
 QUESTION = "Ask about yourself"
@@ -431,3 +432,44 @@ UNKNOWN_ACCOUNT = 'There is no account named "{name}" (there are: {names}).'
 ACCOUNTS_UNREADABLE = "The file of accounts {path} cannot be read: restore it, or delete it and add the accounts again."
 ACCOUNT_ADDED = "The account {name} can sign in."
 ACCOUNT_REMOVED = "The account {name} can no longer sign in; its data is still in {folder}."
+
+# Privacy (app/privacy_panel.py)
+PRIVACY = "Privacy: what is stored where"
+STORE_PLAIN = "Your store is not encrypted: who can read the files of this user account can read it. A passphrase changes that."
+STORE_OPEN = "Your store is encrypted and unlocked. It locks after {minutes} minutes without use."
+STORE_LOCKED = "Your store is encrypted and locked."
+STORAGE_HEAD = ("What", "Where", "Encrypted with a passphrase?", "How to remove it")
+STORAGE = (
+    ("Messages, profile form, facts, questions and examples, search index and vectors", "{home}/keepsake.db", "yes",
+     "forget a message or fact, undo an import, or delete the profile"),
+    ("Adapters: weights that have learnt your facts", "{home}/keepsake.db", "yes",
+     "forgetting makes them stale, the next injection replaces them; deleting the profile deletes them"),
+    ("Chats with both answers, votes, reports", "{home}/keepsake.db", "yes", "deleted with what they quote, or with the profile"),
+    ("Copies that Keepsake makes before it changes the store's form", "{home}/backups/before-*.db", "as the store was",
+     "they go by themselves when something is forgotten"),
+    ("Backups, exported profiles and adapters that you made", "where you put them", "backups as the store was, exports no", "delete the files"),
+    ("Dropped files", "a folder of this process, for its owner only", "no", "deleted once imported or removed, at the latest when Keepsake ends"),
+    ("Logs and progress of injections: counts, never what was said", "{home}/jobs, {home}/keepsake.log", "no", "delete the files"),
+    ("The name of the last profile", "this browser", "no", "clear this site's data in the browser"),
+)  # fmt: skip
+PASSPHRASE, PRESENT_PASSPHRASE, NEW_PASSPHRASE, AGAIN = "Passphrase", "Present passphrase", "New passphrase", "New passphrase again"
+PASSPHRASE_INFO = "Several words. It is not kept anywhere: without it nobody can read the store."
+UNLOCK, LOCK, ENCRYPT, DECRYPT = "Unlock", "Lock now", "Encrypt or change passphrase", "Take encryption off"
+UNLOCK_INFO = "The store is locked. Injections that run go on."
+UNLOCKED, LOCKED = "Unlocked.", "Locked. The key and the model are out of memory."
+NOT_ENCRYPTED = "The store is not encrypted: give it a passphrase first."
+PASSPHRASES_DIFFER = "The two new passphrases differ: nothing was changed."
+PASSPHRASE_CHANGED = "The passphrase is changed. Backups made before keep the old one."
+ENCRYPTED = "The store is encrypted, and the old file is overwritten."
+DECRYPTED = "The store is a plain file again."
+PLAIN_BACKUP = "Your backup {name} is not encrypted: delete it, or keep it where only you can read it."
+STALE = (
+    "The adapter knows something that you have forgotten, so it is not used. Press Start in Inject to replace it by one that never saw it."
+)
+STALE_ALLOWED = "The adapter knows something that you have forgotten, and you use it nevertheless."
+USE_STALE = "Use it nevertheless"
+USE_STALE_INFO = "Until the next injection, which replaces it."
+NOTHING_FORGOTTEN = "Nothing was forgotten yet."
+FORGOTTEN_KINDS = {"message": "message {number}", "fact": "fact {number}", "all": "everything"}
+CERTIFICATES_HEAD = ("Certificate", "When", "Forgotten", "Files that still hold it", "Replaced by adapter")
+TRACES_DUE, DUE = "purge is due", "not yet: inject again"

@@ -32,6 +32,8 @@ from memory.store.chats import (
     save_vote,
 )
 from memory.store.database import data_folder, in_folder, open_store, transaction
+from memory.store.encryption import change_passphrase, decrypt, encrypt, is_encrypted, is_locked, lock, plain_backups, unlock
+from memory.store.engine import hand_over
 from memory.store.facts import (
     Fact,
     NewFact,
@@ -66,6 +68,7 @@ from memory.store.memories import (
     edit_memory,
     list_memories,
     list_sources,
+    load_memory,
     pin_memories,
     skip_memories,
 )
@@ -127,10 +130,11 @@ __all__ = [
     "forget_message", "Import", "import_profile", "ImportResult", "in_folder", "is_me", "Judgement", "latest_report", "latest_run",
     "list_adapters", "list_certificates", "list_examples", "list_facts", "list_imports", "list_judgements", "list_memories",
     "list_messages", "list_persons", "list_points", "list_profiles", "list_senders", "list_sources", "list_trials", "list_turns",
-    "list_votes", "load_adapter", "load_certificate", "load_profile", "load_run", "load_turn", "mark_studied", "match_words", "Memory",
+    "list_votes", "load_adapter", "load_certificate", "load_memory", "load_profile", "load_run", "load_turn", "mark_studied", "match_words", "Memory",
     "Message", "move_store", "newest_messages", "NewFact", "note_probe", "open_store", "pause_requested", "pin_memories", "Profile",
     "remove_facts", "rename_profile", "request_cancel", "request_pause", "restore", "Run", "save_adapter", "save_examples", "save_form",
     "save_import_report", "save_judgement", "save_me", "save_messages", "save_point", "save_report", "save_trial", "save_turn", "save_vote",
     "set_me", "skip_memories", "sole_facts", "start_import", "start_run", "STATES", "studied_messages", "supersede", "transaction", "Trial",
     "Turn", "undo_import", "use_adapter", "Vote", "write_whole",
+    "change_passphrase", "decrypt", "encrypt", "hand_over", "is_encrypted", "is_locked", "lock", "plain_backups", "unlock",
 ]  # fmt: skip

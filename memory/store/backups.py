@@ -5,7 +5,6 @@ back as one transaction, or puts it in the place of a store that cannot be read;
 """
 
 import hashlib
-import sqlite3
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +12,10 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from memory.errors import BadBackup, RunInProgress, StoreDamaged
-from memory.store.database import FILE_NAME, fetch, open_file, open_store, schema_of
-from memory.store.files import erase_store, fresh_name, sync_file, sync_folder
+from memory.errors import BadBackup, RunInProgress, StoreDamaged, StoreLocked, WrongPassphrase
+from memory.store.database import FILE_NAME, fetch, open_file, open_store, path_of, schema_of
+from memory.store.engine import OPERATIONAL_ERRORS, salt_of
+from memory.store.files import erase, erase_store, fresh_name, sync_file, sync_folder
 from memory.store.runs import live_runs
 
 FOLDER = "backups"
@@ -44,9 +44,10 @@ def check_store(home: Path) -> dict[str, Any]:
     try:
         with closing(open_file(path)) as db:
             report |= _inspect(db)
+            report["encrypted"] = salt_of(path) is not None
             report["live_runs"] = len(live_runs(db))
             report["purge_due"] = bool(fetch(db, "SELECT 1 FROM purges_due"))
-    except StoreDamaged as error:
+    except (StoreDamaged, StoreLocked, WrongPassphrase) as error:
         report["problems"] = [str(error)]
     report["backups"] = sorted(found.name for found in (home / FOLDER).glob("*.db"))
     report["ok"] = not report["problems"]
@@ -68,8 +69,9 @@ def back_up(home: Path, target: Path | None = None, label: str = "backup") -> di
         with closing(open_file(source)) as db:
             copy_into(db, fresh)
         return _keep(fresh, path)
-    except OSError as error:
-        raise BadBackup(f"The backup {path} could not be written ({error.strerror or error}): choose another place with --to.") from error
+    except (OSError, *OPERATIONAL_ERRORS) as error:
+        said = getattr(error, "strerror", None) or error
+        raise BadBackup(f"The backup {path} could not be written ({said}): free some space, or choose another place with --to.") from error
     finally:
         erase_store(fresh)
 
@@ -85,7 +87,7 @@ def restore(home: Path, source: Path) -> dict[str, Any]:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = home / FILE_NAME
     kept = _set_aside(path) if path.exists() else None
-    if path.exists() and kept is not None and kept.parent.name == FOLDER:
+    if path.exists() and kept is not None and kept.parent.name == FOLDER and salt_of(path) == salt_of(source):
         # Into the file that others may have open: one transaction, so that they see the old store or the new one.
         with closing(open_file(source)) as backup, closing(open_file(path)) as db:
             _explained_copy(backup, db)
@@ -95,6 +97,9 @@ def restore(home: Path, source: Path) -> dict[str, Any]:
             with closing(open_file(source)) as backup:
                 copy_into(backup, fresh)
             sync_file(fresh)
+            # A log of the old file must not be taken for the new one's.
+            for suffix in ("-wal", "-shm"):
+                erase(path.with_name(path.name + suffix))
             fresh.replace(path)
             sync_folder(home)
         finally:
@@ -118,7 +123,7 @@ def drop_automatic(home: Path, keep: int = 0) -> int:
 def copy_into(db: Database, target: Path) -> None:
     """A consistent copy of an open store as a new file, for its owner only, without a log beside it."""
     target.touch(mode=0o600)
-    with closing(open_file(target)) as copy:
+    with closing(open_file(target, like=path_of(db))) as copy:
         _explained_copy(db, copy)
         copy.execute("PRAGMA journal_mode = DELETE")
     sync_file(target)
@@ -131,7 +136,7 @@ def move_store(old: Path, new: Path) -> None:
     if (new / FILE_NAME).exists():
         raise BadBackup(f"{new} already holds a store: nothing was moved.")
     with closing(open_file(old / FILE_NAME)) as db:
-        _refuse_live(db)
+        refuse_live(db)
     back_up(old, new / FILE_NAME)
     erase_store(old / FILE_NAME)
 
@@ -184,7 +189,7 @@ def _index_fits(db: Database, table: str) -> bool:
         db.execute("BEGIN")
         db.execute(f"INSERT INTO {table}_fts({table}_fts, rank) VALUES ('integrity-check', 1)")
         return True
-    except sqlite3.OperationalError:
+    except OPERATIONAL_ERRORS:
         return True  # the store is busy or cannot be written: not a finding
     except Exception as error:  # noqa: BLE001 - the class depends on the engine; only what FTS5 says of its index is a finding
         if "malformed" in str(error) or "corrupt" in str(error):
@@ -221,11 +226,11 @@ def _set_aside(path: Path) -> Path:
     """A copy of the present store, or, where it cannot be read, the damaged files themselves under another name."""
     try:
         with closing(open_file(path)) as db:
-            _refuse_live(db)
+            refuse_live(db)
         return Path(back_up(path.parent, label="before-restore")["backup"])
     except RunInProgress:
         raise
-    except (StoreDamaged, BadBackup):
+    except (StoreDamaged, StoreLocked, WrongPassphrase, BadBackup):
         moved = path.with_name(f"damaged-{_stamp()}.db")
         for suffix in ("-wal", "-shm", "-journal"):
             with suppress(FileNotFoundError):
@@ -233,7 +238,8 @@ def _set_aside(path: Path) -> Path:
         return path.rename(moved)
 
 
-def _refuse_live(db: Database) -> None:
+def refuse_live(db: Database) -> None:
+    """Raises RunInProgress while an injection is alive."""
     if live_runs(db):
         raise RunInProgress("An injection is running: wait for it to finish, or cancel it first.")
 
@@ -241,7 +247,7 @@ def _refuse_live(db: Database) -> None:
 def _explained_copy(source: Database, target: Database) -> None:
     try:
         source.conn.backup(target.conn)
-    except sqlite3.OperationalError as error:
+    except OPERATIONAL_ERRORS as error:
         raise BadBackup(f"The copy could not be written ({error}): free some space, or try again when nothing else is writing.") from error
 
 

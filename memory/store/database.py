@@ -5,7 +5,6 @@ One connection may be shared by threads: a lock per connection keeps one thread'
 
 import json
 import os
-import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,9 @@ from weakref import WeakKeyDictionary
 import platformdirs
 from sqlite_utils import Database
 
-from memory.errors import KeepsakeError, StoreBusy, StoreDamaged, StoreFull, StoreUnwritable
+from memory.errors import KeepsakeError, StoreBusy, StoreDamaged, StoreFull, StoreUnwritable, WrongPassphrase
+from memory.store import engine
+from memory.store.files import remove_leftovers
 from memory.store.migrations import MIGRATIONS
 
 FILE_NAME = "keepsake.db"
@@ -62,6 +63,7 @@ def open_store(home: Path | None = None) -> Database:
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = home / FILE_NAME
+        remove_leftovers(home)
         # The file holds private messages: created readable by its owner only, whatever the umask is.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
@@ -78,14 +80,19 @@ def open_store(home: Path | None = None) -> Database:
         return db
 
 
-def open_file(path: Path) -> Database:
-    """A connection to a file as it is: nothing is migrated or purged. Raises StoreDamaged for one that is no database."""
+def open_file(path: Path, like: Path | None = None) -> Database:
+    """A connection to a file as it is: nothing is migrated or purged; a new one is encrypted with the key of `like`, if that is.
+
+    Raises StoreDamaged for one that is no database, StoreLocked.
+    """
     with _explained(path):
-        db = _connect(path)
         try:
-            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except BaseException:
-            db.close()
+            db = _connect(path, like)
+        except engine.DATABASE_ERRORS as error:
+            salt = engine.salt_of(path)
+            if salt is not None and "not a database" in str(error):
+                engine.drop_key(salt)  # what the environment said; a key that was typed has been checked
+                raise WrongPassphrase(f"The passphrase in {engine.PASSPHRASE} is not that of the store in {path.parent}.") from error
             raise
         return db
 
@@ -100,14 +107,26 @@ def schema_of(db: Database) -> list[str]:
     return applied
 
 
-def _connect(path: Path) -> Database:
-    db = Database(sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False))
+def _connect(path: Path, like: Path | None = None) -> Database:
+    salt = engine.salt_of(like) if like else None
+    key = engine.find_key(salt) if salt else None
+    connection = engine.connect(path, BUSY_SECONDS, (salt, key) if salt and key else None)
+    try:
+        return _prepared(Database(connection))
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _prepared(db: Database) -> Database:
+    """A connection with our settings, once it has shown that its file can be read."""
     db.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
     # Each commit reaches the disk before it counts: a power cut loses nothing that was said to be stored.
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
     # Deleted rows are overwritten with zeros at once, not only at the next VACUUM.
     db.execute("PRAGMA secure_delete = ON")
+    db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return db
 
 
@@ -182,7 +201,7 @@ def purge(db: Database) -> bool:
                 _erase_automatic_backups(db)
                 db.execute("DELETE FROM purges_due")
                 return True
-        except sqlite3.OperationalError:
+        except engine.OPERATIONAL_ERRORS:
             # Locked by a run, or too little room for VACUUM's copy: what was deleted stays deleted, and the note in
             # purges_due makes the next opening try again.
             pass
@@ -248,7 +267,7 @@ def _explained(store: Database | Path) -> Iterator[None]:
     """Turns what SQLite says about the file itself into a sentence; other database errors are bugs and pass."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except (*engine.DATABASE_ERRORS, UnicodeDecodeError) as error:  # the latter: a changed byte in a text, or in a name of the schema
         explained = _explain(store if isinstance(store, Path) else _path(store), str(error))
         if explained is None:
             raise
@@ -262,6 +281,10 @@ def _explain(path: Path, said: str) -> KeepsakeError | None:
         return _unwritable(path.parent, said)
     if "locked" in said:
         return StoreBusy(f"Another process has been using {path} for over {BUSY_SECONDS:.0f} seconds: try again shortly.")
-    if "malformed" in said or "not a database" in said or "disk I/O" in said:
+    if "disk I/O" in said:
+        return StoreFull(
+            f"The disk refused to read or write {path} ({said}), so nothing was changed: it may be full, or failing; look at it, then try again."
+        )
+    if any(sign in said for sign in ("malformed", "not a database", "codec can't decode", "decode to UTF-8")):
         return StoreDamaged(f"{path} cannot be read as a Keepsake store ({said}): move it away or restore a copy of it.")
     return None

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -68,10 +69,8 @@ def erase_store(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Erases half-written new versions that a killed process left behind, once they are a day old."""
-    import time
-
-    for left in folder.glob(".*.new"):
+    """Erases what a killed process left behind: an old store that was replaced at once, half-written new files when they are a day old."""
+    for left in folder.glob(".*"):
         with suppress(OSError):
-            if time.time() - left.stat().st_mtime > 24 * 3600:
+            if left.name.startswith(".old-") or (left.name.endswith(".new") and time.time() - left.stat().st_mtime > 24 * 3600):
                 erase(left)

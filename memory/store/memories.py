@@ -67,6 +67,16 @@ def list_memories(
     return [_memory(row) for row in fetch(db, sql, given)], int(counted["n"]) if counted else 0
 
 
+def load_memory(db: Database, profile_id: int, fact_id: int) -> Memory:
+    """One memory; raises UnknownFact."""
+    sql = f"""{_MEMORIES} SELECT m.*, s.text AS said, s.sender, s.conversation FROM memories AS m LEFT JOIN messages AS s ON s.id = m.message_id
+              WHERE m.id = :fact"""
+    row = fetch_one(db, sql, {"profile": profile_id, "fact": fact_id})
+    if row is None:
+        raise UnknownFact(f"There is no fact number {fact_id} in this profile: list them with the facts command.")
+    return _memory(row)
+
+
 def count_states(db: Database, profile_id: int) -> dict[str, int]:
     """How many facts are in each of STATES, and how many are pinned."""
     rows = fetch(

@@ -6,7 +6,6 @@ somebody looks; a process is known by its number and its start time, for numbers
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from sqlite_utils import Database
 
 from memory.errors import RunInProgress, UnknownRun
 from memory.store.database import fetch, fetch_one, now, to_json, transaction
+from memory.store.engine import INTEGRITY_ERRORS
 
 LIVE = ("queued", "running")
 ENDED = ("done", "failed", "cancelled", "interrupted")
@@ -68,7 +68,7 @@ def start_run(db: Database, profile_id: int, kind: str, settings: dict[str, Any]
                    VALUES (?, ?, 'queued', ?, ?, ?, ?, ?)""",
                 [profile_id, kind, to_json(settings), os.getpid(), _process_start(os.getpid()), now(), now()],
             )
-        except sqlite3.IntegrityError as error:
+        except INTEGRITY_ERRORS as error:
             raise _in_progress(db, profile_id) from error
     return int(cursor.lastrowid or 0)
 

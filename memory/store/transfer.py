@@ -5,9 +5,9 @@ Keepsake knows are read, weights must be safetensors with the hash that was note
 """
 
 import hashlib
+import io
 import json
 import os
-import sqlite3
 import tempfile
 import zipfile
 import zlib
@@ -20,6 +20,7 @@ from sqlite_utils import Database
 
 from memory.errors import BadProfileFile, KeepsakeError
 from memory.store.database import fetch, now, to_json, transaction
+from memory.store.engine import DATABASE_ERRORS
 from memory.store.profiles import Profile, create_profile, load_profile
 
 FORMAT, VERSION = "keepsake-profile", 1
@@ -62,8 +63,8 @@ _JSON = {
     "adapters": ("peft_config", "metrics"), "turns": ("detail",), "reports": ("report",),
 }  # fmt: skip
 # What a file that is none of ours, or that was tampered with, can make the reading raise.
-_DAMAGED = (
-    OSError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, KeyError, TypeError, AttributeError, sqlite3.Error, OverflowError,
+_DAMAGED: tuple[type[BaseException], ...] = (
+    OSError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, KeyError, TypeError, AttributeError, *DATABASE_ERRORS, OverflowError,
 )  # fmt: skip
 
 Numbers = dict[str, dict[int, int]]  # table -> number in the file -> number here
@@ -91,9 +92,20 @@ def import_profile(db: Database, path: Path, name: str | None = None) -> tuple[P
 
     Returns it with its rows by table. Raises BadProfileFile, or BadProfileName when the name is taken.
     """
+    return _import(db, path, path.name, name)
+
+
+def duplicate_profile(db: Database, profile_id: int, name: str) -> Profile:
+    """A copy of all of a profile under another name, through memory: a file would lie there unencrypted. Raises BadProfileName."""
+    copy = io.BytesIO()
+    _write(db, profile_id, copy)
+    return _import(db, copy, name, name)[0]
+
+
+def _import(db: Database, source: Path | IO[bytes], called: str, name: str | None) -> tuple[Profile, dict[str, int]]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            manifest = _read_manifest(archive, path)
+        with zipfile.ZipFile(source) as archive:
+            manifest = _read_manifest(archive, Path(called))
             with transaction(db):
                 profile = create_profile(db, name or str(manifest["profile"]["name"]))
                 counts = _read(db, profile.id, archive, manifest)
@@ -101,19 +113,11 @@ def import_profile(db: Database, path: Path, name: str | None = None) -> tuple[P
     except KeepsakeError:
         raise
     except FileNotFoundError as error:
-        raise BadProfileFile(f"There is no file {path}: check its name.") from error
+        raise BadProfileFile(f"There is no file {source}: check its name.") from error
     except _DAMAGED as error:
         raise BadProfileFile(
-            f"{path.name} is not a profile that Keepsake exported, or it is damaged ({error}): nothing was imported."
+            f"{called} is not a profile that Keepsake exported, or it is damaged ({error}): nothing was imported."
         ) from error
-
-
-def duplicate_profile(db: Database, profile_id: int, name: str) -> Profile:
-    """A copy of all of a profile under another name; raises BadProfileName."""
-    with tempfile.TemporaryDirectory(prefix="keepsake-") as folder:
-        path = Path(folder) / "copy"
-        export_profile(db, profile_id, path)
-        return import_profile(db, path, name)[0]
 
 
 def _write(db: Database, profile_id: int, stream: IO[bytes]) -> dict[str, int]:
