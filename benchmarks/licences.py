@@ -46,7 +46,7 @@ def required() -> list[str]:
 
 def licence_of(name: str) -> str:
     """The licence that an installed package states, in one line."""
-    said = metadata.metadata(name)
+    said: Any = metadata.metadata(name)
     stated = said.get("License-Expression") or next(
         (c.split(" :: ")[-1] for c in said.get_all("Classifier", []) if c.startswith("License ::")), ""
     )

@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from memory.errors import BadBackup, RunInProgress, StoreDamaged, StoreLocked, WrongPassphrase
 from memory.store.database import FILE_NAME, fetch, open_file, open_store, path_of, schema_of
-from memory.store.engine import OPERATIONAL_ERRORS, salt_of
+from memory.store.engine import OPERATIONAL_ERRORS, UNWRITABLE, salt_of
 from memory.store.files import erase, erase_store, fresh_name, sync_file, sync_folder
 from memory.store.runs import live_runs
 
@@ -69,7 +69,7 @@ def back_up(home: Path, target: Path | None = None, label: str = "backup") -> di
         with closing(open_file(source)) as db:
             copy_into(db, fresh)
         return _keep(fresh, path)
-    except (OSError, *OPERATIONAL_ERRORS) as error:
+    except UNWRITABLE as error:
         said = getattr(error, "strerror", None) or error
         raise BadBackup(f"The backup {path} could not be written ({said}): free some space, or choose another place with --to.") from error
     finally:

@@ -267,7 +267,7 @@ def _explained(store: Database | Path) -> Iterator[None]:
     """Turns what SQLite says about the file itself into a sentence; other database errors are bugs and pass."""
     try:
         yield
-    except (*engine.DATABASE_ERRORS, UnicodeDecodeError) as error:  # the latter: a changed byte in a text, or in a name of the schema
+    except engine.UNREADABLE as error:
         explained = _explain(store if isinstance(store, Path) else _path(store), str(error))
         if explained is None:
             raise

@@ -24,6 +24,9 @@ _engines: list[Any] = [sqlite3, *([cipher] if cipher else [])]
 DATABASE_ERRORS: tuple[type[Exception], ...] = tuple(engine.DatabaseError for engine in _engines)
 OPERATIONAL_ERRORS: tuple[type[Exception], ...] = tuple(engine.OperationalError for engine in _engines)
 INTEGRITY_ERRORS: tuple[type[Exception], ...] = tuple(engine.IntegrityError for engine in _engines)
+# The first: also a changed byte in a text, or in a name of the schema.
+UNREADABLE: tuple[type[Exception], ...] = (*DATABASE_ERRORS, UnicodeDecodeError)
+UNWRITABLE: tuple[type[Exception], ...] = (OSError, *OPERATIONAL_ERRORS)
 
 ROUNDS = 256_000
 SALT, PAGE = 16, 4096  # bytes
