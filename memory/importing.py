@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -131,7 +131,8 @@ def _scan(exports: list[Export], options: ImportOptions) -> tuple[Scan, Report, 
         of_path, before = list(group), scan.kept
         for export in of_path:
             for message in export.messages():
-                scan.add(replace(message, text=redactions.apply(message.text, options)))
+                message.text = redactions.apply(message.text, options)
+                scan.add(message)
         if scan.kept == before:
             raise nothing_kept(path, add_up([export.report for export in of_path]))
     return scan, add_up([export.report for export in exports]), redactions
@@ -148,23 +149,19 @@ def _prepared(exports: list[Export], masks: dict[str, str], options: ImportOptio
     redactions = Redactions()
     for export in exports:
         for message in export.messages():
-            answered = message.reply_to and redactions.apply(message.reply_to, options)
-            message = replace(message, text=redactions.apply(message.text, options), reply_to=answered)
+            message.text = redactions.apply(message.text, options)
+            message.reply_to = message.reply_to and redactions.apply(message.reply_to, options)
             yield _masked(message, masks) if masks else message
 
 
 def _masked(message: ParsedMessage, masks: dict[str, str]) -> ParsedMessage:
     """A message with the masked names in the place of the real ones: as sender, as the chat's name and as words of the text."""
-    conversation = message.conversation
     for name, mask in masks.items():
-        conversation = conversation.replace(name, mask)
-    return replace(
-        message,
-        sender=masks.get(message.sender, message.sender),
-        conversation=conversation,
-        text=_without_names(message.text, masks),
-        reply_to=message.reply_to and _without_names(message.reply_to, masks),
-    )
+        message.conversation = message.conversation.replace(name, mask)
+    message.sender = masks.get(message.sender, message.sender)
+    message.text = _without_names(message.text, masks)
+    message.reply_to = message.reply_to and _without_names(message.reply_to, masks)
+    return message
 
 
 def _without_names(text: str, masks: dict[str, str]) -> str:

@@ -1,11 +1,11 @@
 """What exports of chats with assistants share: their chats are read one by one, and dated leniently (chat_names.py names them)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from memory.errors import BadExport
-from memory.importers.export import Report, UnreadableTime, parse_time
+from memory.importers.export import ParsedMessage, Report, UnreadableTime, parse_time
 from memory.importers.sources import Source, Unreadable
 
 YEARS = range(2000, 2200)  # of a chat with an assistant; anything else is no date
@@ -38,6 +38,13 @@ def _chats(source: Source) -> Iterator[Any]:
         yield chat
     if alone:
         yield source.json()
+
+
+def in_conversation(messages: Iterable[ParsedMessage], name: str) -> Iterator[ParsedMessage]:
+    """The messages under the name of their chat, which is known only when it was read."""
+    for message in messages:
+        message.conversation = name
+        yield message
 
 
 def time_or_none(value: Any) -> datetime | None:

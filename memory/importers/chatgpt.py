@@ -8,10 +8,9 @@ search results) is not speech.
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-from memory.importers.assistants import read_chats, seconds, time_or_none
+from memory.importers.assistants import in_conversation, read_chats, seconds, time_or_none
 from memory.importers.chat_names import ChatNames, title_of
 from memory.importers.export import (
     ASSISTANT,
@@ -62,7 +61,7 @@ def parse(sources: list[Source], bundle: Bundle, report: Report, options: Option
             report.drop(MALFORMED_CHATS, clean_text(str(chat.get("title") if isinstance(chat, dict) else chat)[:200]))
         elif messages := list(_messages(chat, report)):
             name = names.name(chat.get("conversation_id") or chat.get("id"), title_of(chat.get("title"), messages))
-            yield from (replace(message, conversation=name) for message in messages)
+            yield from in_conversation(messages, name)
 
 
 def _messages(conversation: Node, report: Report) -> Iterator[ParsedMessage]:

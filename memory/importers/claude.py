@@ -8,10 +8,9 @@ was written last is read.
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-from memory.importers.assistants import read_chats, seconds, time_or_none
+from memory.importers.assistants import in_conversation, read_chats, seconds, time_or_none
 from memory.importers.chat_names import ChatNames, title_of
 from memory.importers.export import (
     ASSISTANT,
@@ -53,7 +52,7 @@ def parse(sources: list[Source], bundle: Bundle, report: Report, options: Option
             report.drop(MALFORMED, clean_text(str(chat.get("name") if isinstance(chat, dict) else chat)[:200]))
         elif messages := list(_messages(chat, report)):
             name = names.name(chat.get("uuid"), title_of(chat.get("name"), messages))
-            yield from (replace(message, conversation=name) for message in messages)
+            yield from in_conversation(messages, name)
 
 
 def _messages(chat: Record, report: Report) -> Iterator[ParsedMessage]:

@@ -17,8 +17,9 @@ from memory.importers.email_heads import head, moment_of, reason_to_skip, sender
 from memory.importers.email_parts import text_of_mail
 from memory.importers.email_text import new_words
 from memory.importers.export import FORWARDED, MALFORMED, MEDIA, PERSON, WITHOUT_TEXT, Format, Options, ParsedMessage, Report, clean_text
+from memory.importers.json_walk import CHUNK
 from memory.importers.naming import Answered, Names
-from memory.importers.sources import CHUNK, Bundle, Source
+from memory.importers.sources import Bundle, Source
 
 REPEATED = "mails that stand in several folders"
 LARGEST_MAIL = 8 * 1024**2

@@ -7,10 +7,9 @@ goes in a long conversation: so the file is decoded here, and what stands before
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-from memory.importers.assistants import time_or_none
+from memory.importers.assistants import in_conversation, time_or_none
 from memory.importers.chat_names import ChatNames, title_of
 from memory.importers.export import (
     ASSISTANT,
@@ -55,7 +54,7 @@ def parse(sources: list[Source], bundle: Bundle, report: Report, options: Option
             if isinstance(conversation, dict):
                 messages = list(_parse_conversation(conversation, report))
                 name = names.name(conversation.get("conversationId"), title_of(conversation.get("title"), messages))
-                yield from (replace(message, conversation=name) for message in messages)
+                yield from in_conversation(messages, name)
             else:
                 report.read += 1
                 report.drop(MALFORMED)

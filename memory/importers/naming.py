@@ -1,6 +1,7 @@
 """What importers of chats between people share: names that stay apart, times in UTC, the texts that replies answer."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import chain, count
 from typing import Any
 
@@ -8,6 +9,7 @@ from memory.importers.export import UnreadableTime, clean_text, parse_time
 
 REPLY_LETTERS = 80
 REMEMBERED = 5_000
+SECONDS_DIGITS = 10  # up to the year 2286
 
 
 class Names:
@@ -28,21 +30,25 @@ class Names:
 
 
 class Answered:
-    """The beginnings of the latest texts by id, for what replies to them."""
+    """The beginnings of the latest texts by id, for what replies to them: of the last `REMEMBERED` at least, of twice as many at most."""
 
     def __init__(self) -> None:
-        self._texts: dict[str, str] = {}
+        self._recent: dict[int | str, str] = {}
+        self._older: dict[int | str, str] = {}
 
     def remember(self, key: Any, text: str) -> None:
-        """Keep a text that later messages may answer."""
+        """Keep a text that later messages may answer; a key is a number, or known by how it is written."""
         if text:
-            self._texts[str(key)] = text[:REPLY_LETTERS]
-            if len(self._texts) > REMEMBERED:
-                del self._texts[next(iter(self._texts))]
+            self._recent[key if type(key) is int else str(key)] = text if len(text) <= REPLY_LETTERS else text[:REPLY_LETTERS]
+            if len(self._recent) >= REMEMBERED:
+                self._older, self._recent = self._recent, {}
 
     def get(self, key: Any) -> str | None:
         """The beginning of a remembered text."""
-        return None if key is None else self._texts.get(str(key))
+        if key is None:
+            return None
+        key = key if type(key) is int else str(key)
+        return self._recent.get(key) or self._older.get(key)
 
 
 def moment_of(value: Any) -> datetime | None:
@@ -52,6 +58,24 @@ def moment_of(value: Any) -> datetime | None:
         return moment.astimezone(UTC) if moment and moment.tzinfo else moment
     except (UnreadableTime, OverflowError, ValueError):
         return None
+
+
+def seconds_of(value: Any) -> datetime | None:
+    """A time that is written in whole seconds since 1970, the common case and quick to read; else as `moment_of`."""
+    if isinstance(value, str) and len(value) <= SECONDS_DIGITS and value.isdecimal():
+        hour, second = divmod(int(value), 3600)
+        if hour:
+            return _hour(hour) + _SECONDS[second]
+    return moment_of(value)
+
+
+# Three times as fast as datetime.fromtimestamp for each message, most of which are of an hour that was met before.
+_SECONDS = [timedelta(seconds=second) for second in range(3600)]
+
+
+@lru_cache(maxsize=5_000)
+def _hour(number: int) -> datetime:
+    return datetime.fromtimestamp(3600 * number, UTC)
 
 
 def word(value: Any) -> str:

@@ -6,10 +6,9 @@ on is walked from `currentId` up to the root. What a model thought and which too
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-from memory.importers.assistants import read_chats, seconds, time_or_none
+from memory.importers.assistants import in_conversation, read_chats, seconds, time_or_none
 from memory.importers.chat_names import ChatNames, title_of
 from memory.importers.export import (
     ASSISTANT,
@@ -51,7 +50,7 @@ def parse(sources: list[Source], bundle: Bundle, report: Report, options: Option
             report.drop(MALFORMED)
         elif messages := list(_parse_chat(chat, report)):
             name = names.name(chat.get("id"), title_of(chat.get("title") or _inner(chat).get("title"), messages))
-            yield from (replace(message, conversation=name) for message in messages)
+            yield from in_conversation(messages, name)
 
 
 def _inner(chat: Record) -> Any:

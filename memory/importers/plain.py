@@ -12,8 +12,9 @@ from typing import Any
 from memory.errors import BadExport
 from memory.importers.chat_names import ChatNames
 from memory.importers.export import MALFORMED, Format, Options, ParsedMessage, Report
+from memory.importers.json_walk import CHUNK
 from memory.importers.plain_records import by_field, is_plain, is_turn, name_of, parse_record, turns_of, words_of
-from memory.importers.sources import CHUNK, Bundle, Source, Unreadable
+from memory.importers.sources import Bundle, Source, Unreadable
 
 NOT_JSON = "lines that are not JSON"
 LOOKED_AT = 20  # records that tell the kind of a file

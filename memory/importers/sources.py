@@ -4,7 +4,6 @@ Everything that can be wrong with the files themselves is said here, as a BadExp
 """
 
 import io
-import json
 import re
 import zipfile
 import zlib
@@ -15,14 +14,16 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+import msgspec
+
 from memory.errors import BadExport
+from memory.importers.json_walk import Decode, Unreadable, loads, walk
 
 LARGEST_BYTES = 4 * 1024**3
 LARGEST_RATIO = 200  # chats compress 3 to 20 times; far more than that is a ZIP bomb
 RATIO_MATTERS_FROM = 50 * 1024**2
 MOST_MEMBERS = 100_000
 HEAD_BYTES = 65_536
-CHUNK = 1 << 20
 LARGEST_DOCUMENT = 512 * 1024**2  # of a JSON that is read as a whole
 
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
@@ -105,7 +106,7 @@ class Source:
     def json(self) -> Any:
         """The whole JSON document; raises BadExport with the place of the damage."""
         try:
-            return json.loads(self.text())
+            return loads(self.text())
         except (ValueError, RecursionError) as error:
             raise BadExport(f"{self.place} is damaged or incomplete JSON ({error}): download or export it again.") from error
 
@@ -114,7 +115,7 @@ class Source:
         for line in self.lines():
             if line.strip():
                 try:
-                    yield json.loads(line)
+                    yield loads(line)
                 except (ValueError, RecursionError):
                     yield Unreadable(line)
 
@@ -125,9 +126,15 @@ class Source:
         around an array holds its plain values that were read so far: what stands before the array, and, once the walk has gone on, after it.
         Damage ends the walk with an `Unreadable` item.
         """
+        for around, run in self.runs(*paths):
+            for item in run:
+                yield around, item
+
+    def runs(self, *paths: str, decode: Decode = msgspec.json.decode) -> Iterator[tuple[list[dict[str, Any]], list[Any]]]:
+        """The same in runs of items. `decode` may give the items of a list another form, which most then have; the rest are as `json` gives
+        them."""
         with self.reading() as file:
-            reader = io.TextIOWrapper(file, self.encoding, errors="replace", newline="\n")
-            yield from _Walk(reader, frozenset(paths)).items()
+            yield from walk(file, self.encoding, paths, decode)
 
     @contextmanager
     def reading(self) -> Iterator[IO[bytes]]:
@@ -143,13 +150,6 @@ class Source:
             raise BadExport(f"{self.place} cannot be opened ({error}): unpack it and give the chat file.") from error
         except OSError as error:
             raise BadExport(f"{self.place} cannot be read ({error.strerror or error}): check its permissions.") from error
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A record that is not JSON, or where a document breaks off; `text` is its beginning."""
-
-    text: str
 
 
 @dataclass
@@ -281,97 +281,3 @@ class _Bounded(io.RawIOBase):
     def close(self) -> None:
         self.member.close()
         super().close()
-
-
-class _Walk:
-    """A pull parser over a JSON text: finds arrays by their path and decodes their items one by one with the C scanner of `json`."""
-
-    _BLANK = re.compile(r"[ \t\r\n]*")
-
-    def __init__(self, reader: IO[str], paths: frozenset[str]) -> None:
-        self.reader, self.paths = reader, paths
-        self.buffer, self.place, self.ended = "", 0, False
-        self.decoder = json.JSONDecoder()
-
-    def items(self) -> Iterator[tuple[list[dict[str, Any]], Any]]:
-        try:
-            yield from self._value("", [])
-        except _Damage:
-            yield [], Unreadable(self.buffer[self.place : self.place + 200])
-
-    def _value(self, path: str, around: list[dict[str, Any]]) -> Iterator[tuple[list[dict[str, Any]], Any]]:
-        start = self._peek()
-        leads_on = any(wanted == path or not path or wanted.startswith(path + ".") for wanted in self.paths)
-        if start == "[" and path in self.paths:
-            yield from self._array(lambda: iter([(around, self._scalar())]))
-        elif start == "[" and leads_on:
-            yield from self._array(lambda: self._value(path, around))
-        elif start == "{" and leads_on:
-            yield from self._object(path, around)
-        else:
-            value = self._scalar()
-            if around and not isinstance(value, (dict, list)):
-                around[-1][path.rpartition(".")[2]] = value
-
-    def _array(self, each: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-        self.place += 1
-        while self._peek() != "]":
-            yield from each()
-            if self._peek() == ",":
-                self.place += 1
-            elif self._peek() != "]":
-                raise _Damage
-        self.place += 1
-
-    def _object(self, path: str, around: list[dict[str, Any]]) -> Iterator[Any]:
-        self.place += 1
-        here = [*around, {}]
-        while self._peek() != "}":
-            key = self._scalar()
-            if not isinstance(key, str) or self._peek() != ":":
-                raise _Damage
-            self.place += 1
-            yield from self._value(f"{path}.{key}" if path else key, here)
-            if self._peek() == ",":
-                self.place += 1
-            elif self._peek() != "}":
-                raise _Damage
-        self.place += 1
-
-    def _peek(self) -> str:
-        while True:
-            self.place = self._BLANK.match(self.buffer, self.place).end()  # type: ignore[union-attr]
-            if self.place < len(self.buffer):
-                return self.buffer[self.place]
-            if not self._more():
-                raise _Damage
-
-    def _scalar(self) -> Any:
-        """The value at this place, whatever it is; more text is read until it is whole."""
-        self._peek()
-        while True:
-            try:
-                value, end = self.decoder.raw_decode(self.buffer, self.place)
-            except RecursionError as error:
-                raise _Damage from error
-            except ValueError as error:
-                if not self._more():
-                    raise _Damage from error
-                continue
-            if end == len(self.buffer) and self._more():  # a number may go on
-                continue
-            self.place = end
-            return value
-
-    def _more(self) -> bool:
-        if self.ended:
-            return False
-        # Twice what is left, so that one huge value is not scanned again for every chunk.
-        found = self.reader.read(max(CHUNK, len(self.buffer) - self.place))
-        self.buffer, self.place = self.buffer[self.place :] + found, 0
-        self.ended = not found
-        return bool(found)
-
-
-class _Damage(Exception):
-    pass
