@@ -1,7 +1,9 @@
 """Speed and memory of reading large exports, beside chat-miner on the same files, and what each gets wrong on the trap fixtures.
 
     python -m benchmarks.importing --json
-    pip install chat-miner        # for the comparison; without it its columns are null
+    python -m benchmarks.importing --peers /tmp/peers/bin/python    # where the other parsers are installed: pip install chat-miner chatpack
+
+Without the other parsers their columns are null.
 
 A WhatsApp chat of `--lines` lines and a Telegram export of `--lines` messages are written to a temporary folder; every reader runs in a process
 of its own, several times in turn, and the median counts. "wrong" lists, per fixture, what differs from the golden results in tests/fixtures.
@@ -17,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -95,57 +98,81 @@ def read_chat_miner(path: Path) -> int:
     return len(parser.parsed_messages.get_df())
 
 
-READERS: dict[str, Callable[[Path], int]] = {"keepsake": read_ours, "keepsake, stored": store_ours, "chat-miner": read_chat_miner}
+def read_chatpack(path: Path) -> int:
+    """chatpack's parser (written in Rust), message by message."""
+    import chatpack
+
+    parser = chatpack.TelegramStreamParser if path.suffix == ".json" else chatpack.WhatsAppStreamParser
+    return sum(1 for _ in parser(str(path)))
+
+
+READERS: dict[str, Callable[[Path], int]] = {
+    "keepsake": read_ours, "keepsake, stored": store_ours, "chat-miner": read_chat_miner, "chatpack": read_chatpack
+}  # fmt: skip
+OURS = ("keepsake", "keepsake, stored")
 
 
 def run_one(reader: str, path: Path) -> dict[str, Any]:
     """One reading in this process: seconds of the reading alone, peak memory of the process."""
-    started = time.perf_counter()
+    import_module({"chat-miner": "chatminer.chatparsers", "chatpack": "chatpack"}.get(reader, "memory.importing"))  # loading is not reading
+    started, used = time.perf_counter(), time.process_time()
     messages = READERS[reader](path)
-    seconds = time.perf_counter() - started
-    return {"messages": messages, "seconds": seconds, "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}
+    seconds, used = time.perf_counter() - started, time.process_time() - used
+    return {
+        "messages": messages,
+        "seconds": seconds,
+        "cpu_seconds": used,
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
 
 
-def run_in_process(reader: str, path: Path) -> dict[str, Any] | None:
+def run_in_process(reader: str, path: Path, peers: str) -> dict[str, Any] | None:
     """The same in a process of its own; None where the reader is not installed or fails."""
-    command = [sys.executable, "-m", "benchmarks.importing", "--reader", reader, "--file", str(path)]
+    command = [sys.executable if reader in OURS else peers, "-m", "benchmarks.importing", "--reader", reader, "--file", str(path)]
     done = subprocess.run(command, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
 
 
-def compare(path: Path, rounds: int) -> dict[str, Any]:
-    """Each reader `rounds` times in turn: median seconds, messages a second, peak memory."""
+def compare(path: Path, rounds: int, peers: str, readers: list[str]) -> dict[str, Any]:
+    """Each reader `rounds` times in turn: median seconds (of the clock and of the processor), messages a second, peak memory."""
     found: dict[str, list[dict[str, Any]]] = {}
     for _ in range(rounds):
-        for reader in READERS:
-            result = run_in_process(reader, path)
+        for reader in readers:
+            result = run_in_process(reader, path, peers)
             if result:
                 found.setdefault(reader, []).append(result)
+                print(f"{path.name}, {reader}: {result}", file=sys.stderr, flush=True)
     rows: dict[str, Any] = {}
     for reader in READERS:
         results = found.get(reader)
         if not results:
             rows[reader] = None
             continue
-        seconds = statistics.median(result["seconds"] for result in results)
+        seconds, used = (statistics.median(result[key] for result in results) for key in ("seconds", "cpu_seconds"))
         rows[reader] = {
             "messages": results[0]["messages"],
             "seconds": round(seconds, 2),
+            "cpu_seconds": round(used, 2),
             "messages_per_second": round(results[0]["messages"] / seconds),
+            "messages_per_cpu_second": round(results[0]["messages"] / used),
             "peak_memory_mb": max(result["peak_memory_mb"] for result in results),
         }
     if rows["keepsake"] and rows["chat-miner"]:
         rows["times_as_fast"] = round(rows["chat-miner"]["seconds"] / rows["keepsake"]["seconds"], 2)
+        rows["times_as_fast_by_cpu"] = round(rows["chat-miner"]["cpu_seconds"] / rows["keepsake"]["cpu_seconds"], 2)
     return rows
 
 
-def traps() -> list[dict[str, Any]]:
+def traps(peers: str) -> list[dict[str, Any]]:
     """What each reader makes of the WhatsApp and Telegram trap fixtures: messages and senders."""
-    rows = []
-    for path in sorted([*FIXTURES.glob("whatsapp*.txt"), *FIXTURES.glob("whatsapp/*.txt"), *FIXTURES.glob("telegram/*.json")]):
-        rows.append(
-            {"fixture": path.relative_to(FIXTURES).as_posix(), **{name: outcome(name, path) for name in ("keepsake", "chat-miner")}}
-        )
+    paths = sorted([*FIXTURES.glob("whatsapp*.txt"), *FIXTURES.glob("whatsapp/*.txt"), *FIXTURES.glob("telegram/*.json")])
+    rows = [{"fixture": path.relative_to(FIXTURES).as_posix()} for path in paths]
+    for reader in ("keepsake", "chat-miner", "chatpack"):
+        command = [sys.executable if reader in OURS else peers, "-m", "benchmarks.importing", "--trap", reader, "--file", *map(str, paths)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        found = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else [None] * len(paths)
+        for row, outcome_of_it in zip(rows, found, strict=True):
+            row[reader] = outcome_of_it
     return rows
 
 
@@ -155,15 +182,20 @@ def outcome(reader: str, path: Path) -> dict[str, Any] | str:
         if reader == "keepsake":
             from memory.importers import parse_export
 
-            messages = parse_export(path).messages
-            return {"messages": len(messages), "senders": sorted({message.sender for message in messages})}
-        from chatminer.chatparsers import TelegramJsonParser, WhatsAppParser
+            senders = [message.sender for message in parse_export(path).messages]
+        elif reader == "chatpack":
+            import chatpack
 
-        parser = (TelegramJsonParser if path.suffix == ".json" else WhatsAppParser)(path)
-        parser.parse_file()
-        frame = parser.parsed_messages.get_df()
-        return {"messages": len(frame), "senders": sorted(map(str, set(frame["author"])))}
-    except Exception as error:  # noqa: BLE001 - the table says how a reader fails
+            parse = chatpack.parse_telegram if path.suffix == ".json" else chatpack.parse_whatsapp
+            senders = [message.sender for message in parse(str(path))]
+        else:
+            from chatminer.chatparsers import TelegramJsonParser, WhatsAppParser
+
+            parser = (TelegramJsonParser if path.suffix == ".json" else WhatsAppParser)(path)
+            parser.parse_file()
+            senders = list(map(str, parser.parsed_messages.get_df()["author"]))
+        return {"messages": len(senders), "senders": sorted(set(senders))}
+    except BaseException as error:  # noqa: BLE001 - the table says how a reader fails; a panic of Rust is no Exception
         return f"{type(error).__name__}: {str(error)[:80]}"
 
 
@@ -175,35 +207,48 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--reader", choices=list(READERS), help=argparse.SUPPRESS)
-    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--peers", default=sys.executable, metavar="PYTHON", help="the interpreter that has the other parsers")
+    parser.add_argument("--readers", nargs="+", choices=list(READERS), default=list(READERS), metavar="READER", help=", ".join(READERS))
+    parser.add_argument("--formats", nargs="+", choices=["whatsapp", "telegram"], default=["whatsapp", "telegram"])
+    parser.add_argument("--trap", choices=list(READERS), help=argparse.SUPPRESS)
+    parser.add_argument("--file", type=Path, nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.reader:
-        print(json.dumps(run_one(options.reader, options.file)))
+        print(json.dumps(run_one(options.reader, options.file[0])))
+        return
+    if options.trap:
+        print(json.dumps([outcome(options.trap, path) for path in options.file]))
         return
     results: dict[str, Any] = {"lines": options.lines, "seed": options.seed}
     with tempfile.TemporaryDirectory() as folder:
         for name, write, file in (("whatsapp", write_whatsapp, "chat.txt"), ("telegram", write_telegram, "result.json")):
+            if name not in options.formats:
+                continue
             path = Path(folder) / file
             expected = write(path, options.lines, options.seed)
-            results[name] = {"expected": expected, "mb": round(path.stat().st_size / 1e6), **compare(path, options.rounds)}
-    results["traps"] = traps()
+            results[name] = {
+                "expected": expected,
+                "mb": round(path.stat().st_size / 1e6),
+                **compare(path, options.rounds, options.peers, options.readers),
+            }
+    results["traps"] = traps(options.peers)
     if options.json:
         print(json.dumps(results, indent=1, ensure_ascii=False))
         return
-    for name in ("whatsapp", "telegram"):
+    for name in options.formats:
         print(f"{name}: {results[name]['mb']} MB, {results[name]['expected']:,} messages expected")
         for reader in READERS:
             row = results[name][reader]
             print(
                 f"  {reader:18} "
                 + (
-                    f"{row['seconds']:7.2f} s  {row['messages_per_second']:>9,} a second  {row['peak_memory_mb']:>6} MB  {row['messages']:,} found"
+                    f"{row['seconds']:7.2f} s ({row['cpu_seconds']:.2f} of the processor)  {row['messages_per_second']:>9,} a second  {row['peak_memory_mb']:>6} MB  {row['messages']:,} found"
                     if row
                     else "not installed"
                 )
             )
     for row in results["traps"]:
-        print(f"{row['fixture']}: keepsake {row['keepsake']}; chat-miner {row['chat-miner']}")
+        print(f"{row['fixture']}: keepsake {row['keepsake']}; chat-miner {row['chat-miner']}; chatpack {row['chatpack']}")
 
 
 if __name__ == "__main__":

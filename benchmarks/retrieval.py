@@ -2,15 +2,16 @@
 
     python -m benchmarks.retrieval --json
     python -m benchmarks.retrieval --sizes 100000 --compare     # also other indexes, as far as they are installed
+    python -m benchmarks.retrieval --keep /tmp/stores --fill    # fill the stores now, measure later (without --fill)
 
 Messages are composed from the training banks. Their vectors are those of 2,000 embedded sentences with noise: embedding a million texts
 would take an hour and change nothing about the search. Out, per size: p50 and p95 of a whole search (question embedded, words and
-vectors ranked, rows read), seconds until the first answer of a process, peak memory, recall@10 of the index against an exact search.
+vectors ranked, rows read) and of its parts, seconds until the first answer of a process, the memory that the index and SQLite take, recall@10
+of the index against an exact search.
 """
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,17 +23,18 @@ from random import Random
 from typing import Any
 
 import numpy as np
+import psutil
 from sqlite_utils import Database
 
 from memory.embedder import load_embedder
 from memory.importers import ParsedMessage
 from memory.retrieval import RECIPE, search
-from memory.store import create_profile, embeddings, open_store, save_messages
+from memory.store import create_profile, embeddings, find_profile, open_store, save_messages
 from memory.vector_index import nearest, sign_codes
 from pocket.banks import load_relations
 from pocket.items import make_item
 
-QUERIES, K, NOISE, SEEDS = 100, 10, 0.7, 2000
+QUERIES, K, NOISE, SEEDS, POOL = 100, 10, 0.7, 2000, 20_000
 
 
 def sentences(count: int, seed: int) -> Iterator[str]:
@@ -52,18 +54,23 @@ def noisy(base: np.ndarray, count: int, seed: int) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def fill(db: Database, size: int, seed: int) -> tuple[int, np.ndarray]:
-    """A profile with `size` messages and their vectors; returns it with the vectors."""
-    model = load_embedder()
-    base = model.embed(list(sentences(SEEDS, seed)))
-    profile = create_profile(db, "bench").id
-    texts = (ParsedMessage("chat", "me", "user", None, f"{text} ({number})") for number, text in enumerate(sentences(size, seed)))
-    save_messages(db, profile, texts, "me")
-    vectors = noisy(base, size, seed)
-    for start in range(0, size, 10_000):
+def fill(db: Database, size: int, seed: int) -> int:
+    """The profile with `size` messages and their vectors: what an earlier, stopped run left out is added."""
+    profile = (find_profile(db, "bench") or create_profile(db, "bench")).id
+    pool = list(sentences(POOL, seed))
+    texts = (ParsedMessage("chat", "me", "user", None, f"{pool[number % POOL]} ({number})") for number in range(size))
+    if embeddings.last_number(db, "message") < size:
+        save_messages(db, profile, texts, "me")
+    vectors, model = noisy(seeds(seed), size, seed), load_embedder()
+    for start in range(0, size, 10_000) if embeddings.last_row(db) < size else ():
         ids = list(range(start + 1, min(start + 10_000, size) + 1))
         embeddings.save(db, "message", ids, vectors[start : start + 10_000], model.name + RECIPE)
-    return profile, vectors
+    return profile
+
+
+def seeds(seed: int) -> np.ndarray:
+    """Vectors of real sentences."""
+    return load_embedder().embed(list(sentences(SEEDS, seed)))
 
 
 def percentiles(seconds: list[float]) -> dict[str, float]:
@@ -82,31 +89,51 @@ def timed(run: Callable[[Any], Any], inputs: list[Any]) -> tuple[list[float], li
 
 
 def measure(size: int, seed: int, compare: bool, folder: Path) -> dict[str, Any]:
-    """Everything for one size."""
+    """Everything for one size. What is slow comes first; a line on stderr says when the timing begins."""
     db = open_store(folder)
     started = time.perf_counter()
-    profile, vectors = fill(db, size, seed)
+    profile = fill(db, size, seed)
     filled = time.perf_counter() - started
     rng, relations, model = Random(seed + 1), load_relations("train"), load_embedder()
     questions = [rng.choice(make_item(rng.choice(relations), rng).ask) for _ in range(QUERIES)]
+    asked, vectors = list(model.embed(questions)), noisy(seeds(seed), size, seed)
+    exact = [set((np.argpartition(-(vectors @ vector), K)[:K] + 1).tolist()) for vector in asked]
+    compared = compare_indexes(vectors, asked, exact) if compare else None
+    del vectors
+    memory = Peak()
+    print(f"timing {size} messages", file=sys.stderr, flush=True)
     first, _ = timed(lambda question: search(db, profile, question), questions[:1])
     seconds, _ = timed(lambda question: search(db, profile, question), questions)
-    asked = list(model.embed(questions))
-    exact = [set((np.argpartition(-(vectors @ vector), K)[:K] + 1).tolist()) for vector in asked]
+    embedding, _ = timed(lambda question: model.embed([question]), questions)
+    words, _ = timed(lambda question: search(db, profile, question, dense=False), questions)
     only_vectors, found = timed(lambda vector: nearest(db, profile, "message", model.name + RECIPE, vector, K), asked)
     result = {
         "messages": size,
         **percentiles(seconds),
+        "embedding": percentiles(embedding),
+        "words": percentiles(words),
         "vectors": percentiles(only_vectors),
         "recall_at_10": round(float(np.mean([len(set(ids) & right) / K for ids, right in zip(found, exact)])), 4),
         "first_answer_s": round(first[0], 2),
         "fill_s": round(filled, 1),
         "store_mb": round(sum(path.stat().st_size for path in folder.iterdir()) / 1e6),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "memory_mb": memory.grown_mb(),
     }
-    if compare:
-        result["indexes"] = compare_indexes(vectors, asked, exact)
+    if compared:
+        result["indexes"] = compared
     return result
+
+
+class Peak:
+    """How much memory the search takes above what the process had (with the model) before."""
+
+    def __init__(self) -> None:
+        self.process = psutil.Process()
+        self.before = self.process.memory_info().rss
+
+    def grown_mb(self) -> int:
+        """What is resident now, above the beginning: the index and SQLite's pages."""
+        return round((self.process.memory_info().rss - self.before) / 1e6)
 
 
 def compare_indexes(vectors: np.ndarray, asked: list[np.ndarray], exact: list[set[int]]) -> dict[str, Any]:
@@ -201,23 +228,31 @@ def main() -> None:
     parser.add_argument("--compare", action="store_true", help="also measure other indexes that are installed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--keep", type=Path, help="a folder that keeps the filled stores for another run")
+    parser.add_argument("--fill", action="store_true", help="with --keep: only fill the stores")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps(measure(options.one, options.seed, options.compare, Path(folder))))
+            place = options.keep / str(options.one) if options.keep else Path(folder)
+            if options.fill:
+                fill(open_store(place), options.one, options.seed)
+            else:
+                print(json.dumps(measure(options.one, options.seed, options.compare, place)))
         return
     rows = []
     for size in options.sizes:
-        command = [sys.executable, "-m", "benchmarks.retrieval", "--one", str(size), "--seed", str(options.seed)] + [
-            "--compare"
-        ] * options.compare
-        rows.append(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+        command = [sys.executable, "-m", "benchmarks.retrieval", "--one", str(size), "--seed", str(options.seed)]
+        command += ["--compare"] * options.compare + ["--fill"] * options.fill + (["--keep", str(options.keep)] if options.keep else [])
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        if options.fill:
+            continue
+        rows.append(json.loads(done.stdout))
         if not options.json:
             row = rows[-1]
             print(
                 f"{row['messages']:>9,} messages  p50 {row['p50_ms']:6.1f} ms  p95 {row['p95_ms']:6.1f} ms  recall@10 {row['recall_at_10']:.3f}  "
-                f"first answer {row['first_answer_s']:.1f} s  {row['peak_memory_mb']} MB"
+                f"first answer {row['first_answer_s']:.1f} s  {row['memory_mb']} MB"
             )
             for name, index in (row.get("indexes") or {}).items():
                 print(f"{'':11}{name:28} {index or 'not installed'}")

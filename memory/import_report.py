@@ -1,7 +1,7 @@
 """What a person reads about an import: messages and the importers' reports come in, one dictionary for page and JSON comes out."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from memory.importers.export import PERSON, ParsedMessage, Report
 from memory.store import is_me
 
 GAP_DAYS = 60  # a silence that long in one conversation may be a missing part of the export
-GAPS_SHOWN, EXAMPLES_SHOWN, EXAMPLE_LETTERS = 5, 5, 160
+GAPS_SHOWN, EXAMPLES_SHOWN, EXAMPLE_LETTERS, SAMPLE_LETTERS = 5, 5, 160, 80
 
 
 @dataclass
@@ -72,13 +72,21 @@ class Scan:
         ]
 
 
-def describe(scan: Scan, report: Report, formats: Iterable[str], me: str, me_sure: bool, redactions: dict[str, Any]) -> dict[str, Any]:
-    """The import report: {"format", "read", "kept", "dropped", "date_order", "senders", "me", "period", "gaps", "warnings", ...}."""
+def describe(
+    scan: Scan, report: Report, formats: Iterable[str], me: str, me_sure: bool, redactions: dict[str, Any], shown: Callable[[str], str]
+) -> dict[str, Any]:
+    """The import report: {"format", "read", "kept", "dropped", "date_order", "senders", "me", "period", "gaps", "warnings", ...}.
+
+    `shown` redacts a sample of what was left out.
+    """
     return {
         "format": ", ".join(dict.fromkeys(formats)),
         "read": report.read,
         "kept": scan.kept,
-        "dropped": {reason: {"count": count, "samples": report.samples.get(reason, [])} for reason, count in report.skipped.most_common()},
+        "dropped": {
+            reason: {"count": count, "samples": [shown(sample)[:SAMPLE_LETTERS] for sample in report.samples.get(reason, [])]}
+            for reason, count in report.skipped.most_common()
+        },
         "date_order": report.date_order,
         "ambiguous_dates": report.ambiguous_dates,
         "conversations": len(scan.conversations),

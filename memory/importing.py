@@ -44,6 +44,10 @@ class ImportOptions:
     keep: frozenset[str] = frozenset()
     mask_names: bool = False
 
+    def shown(self, sample: str) -> str:
+        """A sample of what is left out as the report shows it: redacted like what is kept."""
+        return redact(sample, keep=self.keep).text if self.redact else sample
+
 
 @dataclass
 class Redactions:
@@ -73,7 +77,7 @@ def preview_files(
     profile = find_profile(db, name) or Profile(0, name, None, {}, "", "")
     scan, report, redactions = _scan(exports, options)
     sender = resolve_me(db, profile, scan, me) if me else guess_me(db, profile, scan)
-    return {"profile": name, "stored": False, **_describe(scan, report, exports, sender, profile, me, redactions)}
+    return {"profile": name, "stored": False, **_describe(scan, report, exports, sender, profile, me, redactions, options)}
 
 
 def import_files(
@@ -90,7 +94,7 @@ def import_files(
     with transaction(db):
         profile = ensure_profile(db, name)
         sender = resolve_me(db, profile, scan, me) if me else guess_me(db, profile, scan)
-        described = _describe(scan, report, exports, sender, profile, me, redactions)
+        described = _describe(scan, report, exports, sender, profile, me, redactions, options)
         number = start_import(db, profile.id, [path.name for path in given])
         masks = _masks(scan, sender) if options.mask_names else {}
         messages = _prepared(exports, masks, options)
@@ -179,7 +183,8 @@ def _whole_word(name: str) -> re.Pattern[str]:
 
 
 def _describe(
-    scan: Scan, report: Report, exports: list[Export], sender: str, profile: Profile, me: str | None, redactions: Redactions
-) -> dict[str, Any]:
+    scan: Scan, report: Report, exports: list[Export], sender: str, profile: Profile, me: str | None, redactions: Redactions,
+    options: ImportOptions,
+) -> dict[str, Any]:  # fmt: skip
     sure = bool(me) or profile.me == sender or sender == USER
-    return describe(scan, report, [export.format.name for export in exports], sender, sure, redactions.kinds)
+    return describe(scan, report, [export.format.name for export in exports], sender, sure, redactions.kinds, options.shown)

@@ -126,6 +126,8 @@ def _embed_kind(db: Database, profile_id: int, kind: str, model: Embedder, progr
     key = (embeddings.place_of(db), profile_id, kind, model.name)
     removed, last = embeddings.removals(db), embeddings.last_number(db, kind)
     known_removed, known_last = _complete.get(key, (-1, 0))
+    if (removed, last) == (known_removed, known_last):
+        return 0
     todo = embeddings.missing(db, profile_id, kind, model.name + RECIPE, known_last if known_removed == removed else 0)
     # Saved batch by batch, so that a search which is stopped has not worked for nothing.
     for start in range(0, len(todo), SAVE_EVERY):

@@ -20,8 +20,12 @@ FIXTURES = Path(__file__).parent / "fixtures" / "telegram"
 # What looks like the end of one item and the beginning of the next, in texts and at other depths.
 TRICKY = st.sampled_from(['"},\n {"id"', '\n },\n {\n  "id"', '},{"id":', "]", "\\", "\ud83d", "é", "", 'a"b', "\n"])
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), TRICKY)
-VALUES = st.recursive(SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TRICKY, inner, max_size=3)), max_leaves=4)
-ITEMS = st.lists(st.one_of(st.fixed_dictionaries({"id": SCALARS, "list": st.lists(st.fixed_dictionaries({"id": VALUES}), max_size=3)}), VALUES))
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TRICKY, inner, max_size=3)), max_leaves=4
+)
+ITEMS = st.lists(
+    st.one_of(st.fixed_dictionaries({"id": SCALARS, "list": st.lists(st.fixed_dictionaries({"id": VALUES}), max_size=3)}), VALUES)
+)
 
 
 def items(content: bytes, *paths: str) -> Iterator[Any]:
@@ -31,7 +35,9 @@ def items(content: bytes, *paths: str) -> Iterator[Any]:
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ITEMS, st.sampled_from([None, 0, 1, 2]), st.booleans(), st.integers(1, 300))
-def test_it_gives_what_json_gives(monkeypatch: pytest.MonkeyPatch, said: list[Any], indent: int | None, ascii_only: bool, piece: int) -> None:
+def test_it_gives_what_json_gives(
+    monkeypatch: pytest.MonkeyPatch, said: list[Any], indent: int | None, ascii_only: bool, piece: int
+) -> None:
     monkeypatch.setattr(json_walk, "PIECE", piece)
     text = json.dumps({"before": {"messages": [1]}, "messages": said, "after": said}, indent=indent, ensure_ascii=ascii_only)
     content = text.encode("utf-8", "replace")
@@ -88,7 +94,9 @@ PARTS = st.fixed_dictionaries(
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(PARTS, max_size=12), st.sampled_from(["private_group", "personal_chat", "bot_chat", "public_channel", "verification_codes"]))
+@given(
+    st.lists(PARTS, max_size=12), st.sampled_from(["private_group", "personal_chat", "bot_chat", "public_channel", "verification_codes"])
+)
 def test_any_telegram_record_reads_the_same_in_runs_and_one_by_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, records: list[dict], kind: str
 ) -> None:

@@ -155,3 +155,20 @@ def test_the_commands_preview_import_list_and_undo(home: Path, tmp_path: Path) -
     assert run("undo-import", "--profile", "ana")["undone"]["messages"] == 3
     with open_store() as db:
         assert count_rows(db, 1)["messages"] == 0
+
+
+def test_samples_of_what_is_left_out_are_redacted_too(db: Database, tmp_path: Path) -> None:
+    head = {"name": "Ana", "type": "personal_chat", "id": 1}
+    code = {
+        "type": "message",
+        "from": "Ana",
+        "from_id": "user1",
+        "date_unixtime": "1700000000",
+        "text": "Write to bo.lund@example.org " + "x " * 60,
+    }
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps({**head, "messages": [{"id": 1, **code, "forwarded_from": "Bo"}, {"id": 2, **code}]}))
+    (sample,) = preview_files(db, "ana", [path])["dropped"]["forwarded messages"]["samples"]
+    assert sample.startswith("Write to [e-mail] x") and len(sample) == 80
+    (sample,) = preview_files(db, "ana", [path], options=ImportOptions(redact=False))["dropped"]["forwarded messages"]["samples"]
+    assert "bo.lund@example.org" in sample

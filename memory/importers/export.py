@@ -27,7 +27,7 @@ HIDDEN = "hidden messages"
 TOOLS = "system and tool messages"
 WITHOUT_TEXT = "messages without text"
 MALFORMED = "malformed records"
-SAMPLES, SAMPLE_LETTERS = 3, 80
+SAMPLES, SAMPLE_LETTERS = 3, 400  # more than is shown, so that a secret in a sample is whole when it is redacted
 
 
 class ParsedMessage(msgspec.Struct, gc=False):  # there may be millions: a frozen dataclass takes seven times as long to make

@@ -115,7 +115,7 @@ def _plain(record: Any, chat: _Chat) -> ParsedMessage | None:
     if not text or sender is None:
         return None
     chat.answered.remember(record.id, text)
-    return ParsedMessage(chat.name, sender, PERSON, record.moment, text)
+    return ParsedMessage(chat.name, sender, PERSON, record.moment or None, text)
 
 
 def _read(found: Any, chat: _Chat, people: Names, report: Report) -> ParsedMessage | None:

@@ -35,7 +35,7 @@ def missing(db: Database, profile_id: int, kind: str, model: str, after: int = 0
     before = _BEFORE if kind == "message" else "''"
     sql = f"""SELECT o.id, o.text, {before} AS before FROM {table} AS o LEFT JOIN embeddings AS e
               ON e.kind = ? AND e.owner_id = o.id AND e.model = ?
-              WHERE o.profile_id = ? AND o.id > ? AND {rule} AND e.owner_id IS NULL ORDER BY o.id"""
+              WHERE +o.profile_id = ? AND o.id > ? AND {rule} AND e.owner_id IS NULL ORDER BY o.id"""
     return [Unembedded(row["id"], row["text"], row["before"] or "") for row in fetch(db, sql, [kind, model, profile_id, after])]
 
 
@@ -48,11 +48,10 @@ def save(db: Database, kind: str, ids: list[int], vectors: np.ndarray, model: st
     """Stores one row of `vectors` (n x d) for each id; owners that were deleted meanwhile are passed over."""
     table, _ = _RETRIEVABLE[kind]
     with transaction(db):
-        for owner_id, vector in zip(ids, vectors, strict=True):
-            db.execute(
-                f"INSERT OR IGNORE INTO embeddings SELECT ?, id, ?, ? FROM {table} WHERE id = ?",
-                [kind, model, np.asarray(vector, dtype=STORED).tobytes(), owner_id],
-            )
+        db.conn.executemany(
+            f"INSERT OR IGNORE INTO embeddings SELECT ?, id, ?, ? FROM {table} WHERE id = ?",
+            ((kind, model, vector.tobytes(), owner_id) for owner_id, vector in zip(ids, vectors.astype(STORED), strict=True)),
+        )
 
 
 def removals(db: Database) -> int:
