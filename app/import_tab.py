@@ -3,7 +3,7 @@
 An uploaded file lies in Gradio's cache only until it is imported or removed; then it is deleted, whatever came of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from app import sentences as say
 from app.edge import PageError, listen, store
 from app.fragments import escape, render_note, render_table
 from app.visitor import Panel, Shared
+from memory.embedder import NoEmbedder
 from memory.errors import KeepsakeError
 from memory.importing import ImportOptions, import_files, preview_files
 from memory.profile_facts import LONGEST_ABOUT, LONGEST_VALUE, save_profile_form
+from memory.retrieval import embed_steps
 from memory.store import Profile, list_persons, list_senders, load_profile, newest_messages, set_me, undo_import
 
 SHOWN_MESSAGES, SHOWN_LETTERS, SHOWN_SENDERS = 12, 400, 30
@@ -79,6 +81,19 @@ def import_and_clear(
         return None, said, *hidden, number, gr.Button(visible=number is not None)
     except KeepsakeError as error:
         return None, render_note(_without_places(str(error), uploads), "bad"), *hidden, None, gr.Button(visible=False)
+
+
+def prepare_search(name: str) -> Iterator[str]:
+    """Makes the sentence vectors of what was imported, saying how far it is (HTML); a page that is closed leaves the rest to the first search."""
+    if not name:
+        return
+    try:
+        with store() as db:
+            for done, total in embed_steps(db, load_profile(db, name).id):
+                yield render_note(say.PREPARING.format(done=done, total=total))
+        yield ""
+    except NoEmbedder:
+        yield ""  # words alone are searched then, as the log says
 
 
 def undo(name: str, number: int | None) -> tuple[str, Any]:
@@ -221,6 +236,7 @@ def build_import_tab(shared: Shared, _: gr.Tab) -> Panel:
                 button = gr.Button(say.IMPORT, variant="primary", interactive=False, min_width=260, elem_id="import")
                 back = gr.Button(say.UNDO, visible=False, min_width=200, elem_id="undo-import")
             result = gr.HTML(js_on_load=None, elem_id="import-result")
+            preparing = gr.HTML(js_on_load=None, elem_id="preparing")
             number = gr.State(None)
             pending = gr.State([])
             me = gr.Radio(label=say.WHICH_IS_YOU, info=say.WHICH_IS_YOU_INFO, choices=[], visible=False, elem_id="me")
@@ -257,6 +273,7 @@ def build_import_tab(shared: Shared, _: gr.Tab) -> Panel:
     for finished in (done, undone):
         listen(finished.then, show_profile, shared.profile, shown)
         listen(finished.then, shared.summarise, shared.profile, shared.summary)
+    listen(done.then, prepare_search, shared.profile, preparing)
     chosen = listen(me.input, choose_sender, [shared.profile, me], me_note)
     listen(chosen.then, show_profile, shared.profile, shown)
     saved = listen(save.click, save_about_you, [shared.profile, *fields, about], form_note)

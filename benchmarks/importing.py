@@ -176,6 +176,28 @@ def traps(peers: str) -> list[dict[str, Any]]:
     return rows
 
 
+def trap_table(rows: list[dict[str, Any]]) -> dict[str, dict[str, int] | None]:
+    """In how many of the fixtures a reader fails, finds senders who are not there, misses some, and gives what Keepsake's golden results say."""
+    table: dict[str, dict[str, int] | None] = {}
+    for reader in ("chat-miner", "chatpack"):
+        pairs = [(row[reader], row["keepsake"]) for row in rows if row[reader] is not None]
+        read = [(found, right) for found, right in pairs if isinstance(found, dict)]
+        table[reader] = (
+            None
+            if not pairs
+            else {
+                "fixtures": len(pairs),
+                "fails": len(pairs) - len(read),
+                "senders_not_there": sum(bool(set(found["senders"]) - set(right["senders"])) for found, right in read),
+                "senders_missed": sum(bool(set(right["senders"]) - set(found["senders"])) for found, right in read),
+                "too_many_messages": sum(found["messages"] > right["messages"] for found, right in read),
+                "too_few_messages": sum(found["messages"] < right["messages"] for found, right in read),
+                "as_the_golden_result": sum(found == right for found, right in read),
+            }
+        )
+    return table
+
+
 def outcome(reader: str, path: Path) -> dict[str, Any] | str:
     """How many messages and which senders a reader finds in a file, or how it failed."""
     try:
@@ -232,6 +254,7 @@ def main() -> None:
                 **compare(path, options.rounds, options.peers, options.readers),
             }
     results["traps"] = traps(options.peers)
+    results["trap_table"] = trap_table(results["traps"])
     if options.json:
         print(json.dumps(results, indent=1, ensure_ascii=False))
         return
@@ -247,6 +270,8 @@ def main() -> None:
                     else "not installed"
                 )
             )
+    for reader, counts in results["trap_table"].items():
+        print(f"on the traps {reader}: {counts or 'not installed'}")
     for row in results["traps"]:
         print(f"{row['fixture']}: keepsake {row['keepsake']}; chat-miner {row['chat-miner']}; chatpack {row['chatpack']}")
 

@@ -19,7 +19,7 @@ from memory.errors import BadForm, UnknownAdapter, UnknownFact
 from memory.importing import ImportOptions, import_files, preview_files
 from memory.profile_facts import save_profile_form, tidy_field
 from memory.redaction import KINDS
-from memory.retrieval import search
+from memory.retrieval import embed_missing, search
 from memory.store import (
     add_memory,
     allow_adapter,
@@ -118,8 +118,17 @@ def run_delete(db: Database, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def run_search(db: Database, args: argparse.Namespace) -> list[dict[str, Any]]:
-    hits = search(db, load_profile(db, args.profile).id, " ".join(args.query), args.k, dense=not args.words_only)
+    hits = search(db, load_profile(db, args.profile).id, " ".join(args.query), args.k, dense=not args.words_only, progress=_tell_progress)
     return [{**asdict(hit), "timestamp": hit.said_at} for hit in hits]
+
+
+def run_embed(db: Database, args: argparse.Namespace) -> dict[str, Any]:
+    return {"profile": args.profile, "embedded": embed_missing(db, load_profile(db, args.profile).id, _tell_progress)}
+
+
+def _tell_progress(done: int, total: int) -> None:
+    """On stderr, a line a batch: a search has many vectors to make the first time."""
+    print(f"Preparing the search: {done:,} of {total:,} texts", file=sys.stderr, flush=True)
 
 
 def run_profiles(db: Database, _: argparse.Namespace) -> list[dict[str, Any]]:
@@ -242,6 +251,12 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("query", nargs="+", metavar="QUERY")
     command.add_argument("--k", type=_count, default=8, metavar="N", help="how many hits (default: 8)")
     command.add_argument("--words-only", action="store_true", help="without sentence vectors")
+    add(
+        "embed",
+        run_embed,
+        listing.show_embedded,
+        "prepare the search: make the sentence vectors that are missing (stopped, it goes on later)",
+    )
     add("profiles", run_profiles, listing.show_profiles, "list the profiles", "none")
     command = add("forget", run_forget, listing.show_forgotten, "delete a fact, a message or all of a profile, for good")
     what = command.add_mutually_exclusive_group(required=True)

@@ -84,6 +84,11 @@ def show_hits(rows: list[Row]) -> str:
     return "\n".join(lines) or "Nothing was found."
 
 
+def show_embedded(result: Row) -> str:
+    """How many vectors were made."""
+    return f"{result['profile']}: {result['embedded']:,} texts prepared for the search." if result["embedded"] else "Nothing was missing."
+
+
 def show_profiles(rows: list[Row]) -> str:
     """One profile a line."""
     lines = [f"{row['name']}: {row['messages']} messages, {row['facts']} facts, {row['adapters']} adapters" for row in rows]

@@ -9,7 +9,7 @@ first 8 0.89 -> 0.92.
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,16 +59,17 @@ class Hit:
 
 def search(
     db: Database, profile_id: int, query: str, k: int = 8, sources: Sequence[str] = ("facts", "messages"),
-    dense: bool = True,
+    dense: bool = True, progress: Callable[[int, int], None] | None = None,
 ) -> list[Hit]:  # fmt: skip
     """The k best facts and own messages for a question, best first; the newest first on equal scores.
 
-    Without the packages for vectors, or with dense=False, words alone decide.
+    Without the packages for vectors, or with dense=False, words alone decide. Vectors that are missing are made first; `progress` is told how
+    many of how many are done.
     """
     kinds = [KINDS[source] for source in sources]
     rankings = [(WORDS_WEIGHT, _rank_by_words(db, profile_id, kind, query)) for kind in kinds]
     if dense and query.strip():
-        rankings += [(1.0, ranking) for ranking in _rank_by_meaning(db, profile_id, kinds, query)]
+        rankings += [(1.0, ranking) for ranking in _rank_by_meaning(db, profile_id, kinds, query, progress)]
     scores = fuse(rankings)
     newest_first = sorted(_load(db, list(scores)), key=lambda hit: (hit.said_at or "", hit.id), reverse=True)
     hits = [
@@ -93,9 +94,27 @@ def words_of(query: str) -> list[str]:
     return [word for word in words if word not in STOP_WORDS] or words
 
 
+def embed_steps(db: Database, profile_id: int) -> Iterator[tuple[int, int]]:
+    """Makes the vectors that are missing, batch by batch, and says after each how many of how many are done. Raises NoEmbedder.
+
+    What was done stays when it is stopped: the next call, or the next search, goes on from there.
+    """
+    model = load_embedder()
+    todo = {kind: _missing(db, profile_id, kind, model) for kind in KINDS.values()}
+    total, before = sum(map(len, todo.values())), 0
+    for kind, rows in todo.items():
+        for done in _embed(db, kind, rows, model):
+            yield before + done, total
+        before += len(rows)
+
+
 def embed_missing(db: Database, profile_id: int, progress: Callable[[int, int], None] | None = None) -> int:
     """Makes the vectors that are missing and stores them; returns how many. Raises NoEmbedder."""
-    return sum(_embed_kind(db, profile_id, kind, load_embedder(), progress) for kind in KINDS.values())
+    total = 0
+    for done, total in embed_steps(db, profile_id):
+        if progress:
+            progress(done, total)
+    return total
 
 
 def _rank_by_words(db: Database, profile_id: int, kind: str, query: str) -> list[Key]:
@@ -105,7 +124,9 @@ def _rank_by_words(db: Database, profile_id: int, kind: str, query: str) -> list
     return [(kind, number) for number in match_words(db, profile_id, kind, words, CANDIDATES)]
 
 
-def _rank_by_meaning(db: Database, profile_id: int, kinds: Sequence[str], query: str) -> list[list[Key]]:
+def _rank_by_meaning(
+    db: Database, profile_id: int, kinds: Sequence[str], query: str, progress: Callable[[int, int], None] | None
+) -> list[list[Key]]:
     """One ranking for each kind by cosine; none without the packages for vectors."""
     try:
         model = load_embedder()
@@ -115,28 +136,36 @@ def _rank_by_meaning(db: Database, profile_id: int, kinds: Sequence[str], query:
     asked = model.embed([query])[0]
     rankings = []
     for kind in kinds:
-        _embed_kind(db, profile_id, kind, model, None)
+        _embed_kind(db, profile_id, kind, model, progress)
         found = nearest(db, profile_id, kind, model.name + RECIPE, asked, CANDIDATES)
         rankings.append([(kind, number) for number in found])
     return rankings
 
 
-def _embed_kind(db: Database, profile_id: int, kind: str, model: Embedder, progress: Callable[[int, int], None] | None) -> int:
+def _embed_kind(db: Database, profile_id: int, kind: str, model: Embedder, progress: Callable[[int, int], None] | None) -> None:
     # Looking for the missing ones reads every row: what was complete once need only be looked at beyond its end, unless something went.
     key = (embeddings.place_of(db), profile_id, kind, model.name)
-    removed, last = embeddings.removals(db), embeddings.last_number(db, kind)
+    state = embeddings.removals(db), embeddings.last_number(db, kind)
     known_removed, known_last = _complete.get(key, (-1, 0))
-    if (removed, last) == (known_removed, known_last):
-        return 0
-    todo = embeddings.missing(db, profile_id, kind, model.name + RECIPE, known_last if known_removed == removed else 0)
-    # Saved batch by batch, so that a search which is stopped has not worked for nothing.
+    if state == (known_removed, known_last):
+        return
+    todo = _missing(db, profile_id, kind, model, known_last if known_removed == state[0] else 0)
+    for done in _embed(db, kind, todo, model):
+        if progress:
+            progress(done, len(todo))
+    _complete[key] = state
+
+
+def _missing(db: Database, profile_id: int, kind: str, model: Embedder, after: int = 0) -> list[embeddings.Unembedded]:
+    return embeddings.missing(db, profile_id, kind, model.name + RECIPE, after)
+
+
+def _embed(db: Database, kind: str, todo: list[embeddings.Unembedded], model: Embedder) -> Iterator[int]:
+    """Saved batch by batch, so that work which is stopped was not for nothing; says how many are done."""
     for start in range(0, len(todo), SAVE_EVERY):
         batch = todo[start : start + SAVE_EVERY]
         embeddings.save(db, kind, [row.id for row in batch], _vectors(model, batch), model.name + RECIPE)
-        if progress:
-            progress(start + len(batch), len(todo))
-    _complete[key] = (removed, last)
-    return len(todo)
+        yield start + len(batch)
 
 
 def _vectors(model: Embedder, rows: Sequence[embeddings.Unembedded]) -> np.ndarray:

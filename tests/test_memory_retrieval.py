@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sqlite_utils import Database
 
-from memory import embedder
+from memory import embedder, retrieval
 from memory.demo import demo_questions, import_demo
 from memory.errors import BadForm
 from memory.importers import ParsedMessage
@@ -109,6 +109,17 @@ def test_meaning_finds_what_shares_no_word_without_any_network(db: Database, ana
     say(db, ana.id, ("Ana", "I work as a nurse"), ("Ana", "The weather is grey"), ("Ana", "I bought shoes"))
     assert texts(db, ana.id, "profession", dense=True)[0] == "I work as a nurse"
     assert embed_missing(db, ana.id) == 0  # the vectors were kept
+
+
+def test_vectors_that_were_stopped_go_on_and_say_how_far_they_are(db: Database, ana: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrieval, "SAVE_EVERY", 2)
+    say(db, ana.id, *(("Ana", f"I like tea number {number}") for number in range(5)))
+    steps = retrieval.embed_steps(db, ana.id)
+    assert next(steps) == (2, 5)
+    steps.close()
+    told: list[tuple[int, int]] = []
+    search(db, ana.id, "tea", progress=lambda done, total: told.append((done, total)))
+    assert told == [(2, 3), (3, 3)] and embed_missing(db, ana.id) == 0
 
 
 def test_a_message_is_understood_with_the_one_before_it(db: Database, ana: Profile) -> None:

@@ -1,5 +1,7 @@
 """The index of vectors: it gives what an exact search gives, and never what is gone."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +63,45 @@ def test_what_is_added_removed_or_no_longer_mine_is_seen_at_once(db: Database) -
     assert found(7) == new
     set_me(db, profile, "Ben")
     assert vector_index.nearest(db, profile, "message", "m", vectors[3], 5) == []
+
+
+WRITER = """
+import numpy as np, sys
+from pathlib import Path
+from memory.importers import ParsedMessage
+from memory.store import create_profile, embeddings, open_store, save_messages
+db = open_store(Path(sys.argv[1]))
+profile = create_profile(db, "ana").id
+save_messages(db, profile, [ParsedMessage("C", "Ana", "person", None, f"message {n}") for n in range(20_000)], "Ana")
+rows = np.random.default_rng(0).standard_normal((20_000, 64)).astype(np.float32)
+rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+for start in range(0, 20_000, 50):
+    embeddings.save(db, "message", list(range(start + 1, start + 51)), rows[start : start + 50], "m")
+    print(start, flush=True)
+"""
+
+
+def test_after_a_kill_in_the_middle_of_writing_the_index_holds_what_the_store_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vector_index, "EXACT_UP_TO", 100)
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        for _ in range(7):
+            writer.stdout.readline()
+        writer.kill()
+    db = open_store(tmp_path)
+    (_, ids, vectors), *more = embeddings.read_vectors(db, 1, "message", "m")
+    assert not more and len(ids) >= 350 and len(ids) % 50 == 0
+    assert list(ids) == list(range(1, len(ids) + 1))
+    for place in (0, 100, len(ids) - 1):
+        asked = vectors[place].astype(np.float32)
+        assert vector_index.nearest(db, 1, "message", "m", asked, 1) == [int(ids[place])]
+    unwritten = embeddings.missing(db, 1, "message", "m")
+    assert len(unwritten) == 20_000 - len(ids)
+    embeddings.save(db, "message", [unwritten[-1].id], vectors[:1] * -1, "m")
+    assert vector_index.nearest(db, 1, "message", "m", -vectors[0].astype(np.float32), 1) == [20_000]
+    db.close()
 
 
 def test_signs_of_any_width_fill_whole_words() -> None:

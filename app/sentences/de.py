@@ -66,6 +66,7 @@ FILES_HINT = (
 )
 IMPORT = "Importieren"
 IMPORT_COUNT = "{count} Nachrichten importieren"
+PREPARING = "Die Suche wird vorbereitet: {done} von {total} Texten. Du kannst inzwischen weitermachen."
 UNDO = "Diesen Import rückgängig machen"
 UNDONE = "Rückgängig gemacht: {messages} Nachrichten und {facts} Fakten sind weg. Dieselbe Datei kann wieder importiert werden."
 NO_FILES = "Lege zuerst mindestens einen exportierten Chat auf das Feld."

@@ -64,6 +64,7 @@ FILES_HINT = (
 FILE_TYPES = [".zip", ".json", ".jsonl", ".txt", ".csv", ".md", ".html", ".mbox", ".eml"]
 IMPORT = "Import"
 IMPORT_COUNT = "Import {count} messages"
+PREPARING = "Preparing the search: {done} of {total} texts. You can go on meanwhile."
 UNDO = "Undo this import"
 UNDONE = "Undone: {messages} messages and {facts} facts are gone. The same file can be imported again."
 NO_FILES = "Drop at least one chat export on the field first."
