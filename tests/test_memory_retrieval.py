@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -112,6 +113,8 @@ def test_meaning_finds_what_shares_no_word_without_any_network(db: Database, ana
 
 
 def test_vectors_that_were_stopped_go_on_and_say_how_far_they_are(db: Database, ana: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = embedder.Embedder("quick", SimpleNamespace(encode=lambda texts, **_: np.ones((len(texts), 4), np.float32)))
+    monkeypatch.setattr(retrieval, "load_embedder", lambda: quick)  # the work is counted here, not the meaning
     monkeypatch.setattr(retrieval, "SAVE_EVERY", 2)
     say(db, ana.id, *(("Ana", f"I like tea number {number}") for number in range(5)))
     steps = retrieval.embed_steps(db, ana.id)
