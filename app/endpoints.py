@@ -15,6 +15,7 @@ from app import sentences as say
 from app.edge import PageError, explain, store
 from app.speakers import SPEAKERS
 from app.visitor import chosen_profile, profile_names
+from app.warm import warm_up
 from memory.retrieval import search
 from memory.store import in_folder, list_memories
 
@@ -35,6 +36,7 @@ def facts(profile: str) -> list[dict[str, Any]]:
 
 def find(profile: str, question: str, k: int = 8) -> list[str]:
     """The lines that retrieval finds for a question, best first."""
+    warm_up()  # looking up by meaning loads transformers too
     with store() as db:
         hits = search(db, chosen_profile(db, profile).id, question[: say.LONGEST_QUESTION], max(1, min(int(k), MOST_LINES)))
     return [hit.text for hit in hits]

@@ -5,6 +5,7 @@ from pathlib import Path
 from app import sentences as say
 from app.edge import store
 from app.fragments import escape
+from app.warm import warm_up
 from memory.store import count_rows, latest_run, load_profile
 
 READ_A_SECOND = 8.0  # messages that pocket studies on two cores; see docs/page.md
@@ -13,6 +14,7 @@ POCKET_GIB = 1.4  # peak of an injection on pocket (README, "Measured")
 
 def estimate_run(name: str, budget: str, base: str) -> str:
     """Minutes and memory of an injection: as the last like it took, else from the messages and the budget (HTML); imports torch."""
+    warm_up()
     from tuning.inject import BUDGETS
 
     if not name or budget not in BUDGETS:

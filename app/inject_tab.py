@@ -15,6 +15,7 @@ from app.fragments import escape, seconds_between
 from app.run_card import LIVE, render_card, render_failed, render_run, render_trials
 from app.speakers import SPEAKERS
 from app.visitor import Panel, Shared, chosen_profile, render_summary
+from app.warm import warm_up
 from app.worker import find_job, is_hub_name, start_inject, stop_starting
 from memory.store import (
     Run,
@@ -42,6 +43,7 @@ def start(name: str, budget: str, base: str) -> str:
             raise PageError(say.NOTHING_TO_INJECT)
     base = (base or "pocket").strip()
     if not is_hub_name(base):
+        warm_up()
         from tuning.bases import resolve_base
 
         resolve_base(base)  # a wrong name is told at once, not by a child process seconds later
@@ -126,6 +128,7 @@ def draw_plots(name: str, drawn: str) -> Any:
         return gr.skip()
     figures = {}
     if trials:
+        warm_up()
         from tuning.study_plots import draw_study
 
         figures = draw_study(trials, say.PLOT_TITLES)
@@ -134,6 +137,7 @@ def draw_plots(name: str, drawn: str) -> Any:
 
 def describe_machine() -> tuple[Any, ...]:
     """The dial with its trials and minutes, the base choices and what this machine can do; imports torch."""
+    warm_up()
     from tuning.bases import SUGGESTIONS, describe_machine
     from tuning.inject import BUDGETS
 

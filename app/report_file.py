@@ -10,6 +10,7 @@ from app import sentences as say
 from app.fragments import escape
 from app.tally import tally_judgements, tally_length, tally_pairs, tally_position
 from app.theme import CSS
+from app.warm import warm_up
 from memory.store import Profile, latest_report, latest_run, list_judgements, list_trials, list_turns, list_votes, load_profile
 from memory.store.database import now, to_json
 
@@ -90,6 +91,7 @@ def export_html(name: str, results: str) -> str:
 def _plots(trials: list[Any]) -> str:
     if not trials:
         return ""
+    warm_up()
     from tuning.study_plots import draw_study
 
     figures = list(draw_study(trials, say.PLOT_TITLES).values())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from app import sentences as say
 from app.edge import PageError
 from app.handover import chosen_endpoint
+from app.warm import warm_up
 from memory.store import Profile, data_folder, list_adapters, open_store
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Speakers:
                 self._lock.release()
 
     def _find(self, profile: Profile) -> "Speaker":
+        warm_up()
         from tuning.bases import load_base, resolve_base
         from tuning.sides import base_of, open_speaker
 

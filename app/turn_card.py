@@ -6,6 +6,7 @@ from typing import Any
 from app import sentences as say
 from app.blind import Answers
 from app.fragments import escape
+from app.warm import warm_up
 from memory.store import Turn
 
 
@@ -31,6 +32,7 @@ def render_turn(turn: Turn, choice: str | None, past: bool = False) -> str:
 
 def render_lifted(text: str, pieces: Sequence[dict[str, Any]]) -> str:
     """An answer with the words marked that the adapter lifted most over the base; its plain text where the pieces do not make it up."""
+    warm_up()
     from tuning.lift import strongest
 
     if "".join(str(piece["text"]) for piece in pieces).strip() != text.strip():

@@ -11,6 +11,7 @@ from app import sentences as say
 from app.edge import listen, store
 from app.fragments import escape
 from app.visitor import Panel, Shared, adapter_in_use
+from app.warm import warm_up
 from memory.demo import import_demo
 from memory.store import count_rows, create_profile, find_profile, load_profile
 
@@ -44,6 +45,7 @@ def next_step(name: str) -> tuple[str, str] | None:
 
 def describe_machine() -> str:
     """What this machine has, which base fits and how long an injection takes about (HTML); imports torch."""
+    warm_up()
     from tuning.bases import describe_machine as ask_machine
     from tuning.inject import BUDGETS
 

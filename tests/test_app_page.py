@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -267,6 +269,22 @@ def test_an_adapter_that_knows_something_forgotten_answers_only_if_the_person_sa
         chat_tab.check_ready("demo")
     chat_tab.allow_stale("demo")
     assert chat_tab.check_ready("demo").name == "demo" and not chat_tab.is_stale("demo")
+
+
+def test_the_heavy_modules_may_be_wanted_by_several_threads_at_once(home: Path) -> None:
+    # In a process of its own, for here they are loaded already: transformers' first import in two threads at once used to fail now and then.
+    code = (
+        "import threading; from app import welcome_tab, warm\n"
+        "bad = []\n"
+        "def work(call):\n"
+        "    try: call()\n"
+        "    except Exception as error: bad.append(error)\n"
+        "calls = [welcome_tab.describe_machine, warm.warm_up]\n"
+        "threads = [threading.Thread(target=work, args=[call]) for call in calls * 2]\n"
+        "[thread.start() for thread in threads]; [thread.join() for thread in threads]\n"
+        "raise SystemExit(repr(bad) if bad else 0)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(say.__file__).parents[2], timeout=280).returncode == 0
 
 
 def test_what_is_said_of_the_memories_is_stored_with_its_side(db: Any, demo: Profile) -> None:
