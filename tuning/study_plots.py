@@ -35,6 +35,9 @@ def draw_study(trials: Sequence[Trial], titles: dict[str, str], dark: bool = Fal
     figures["history"].update_xaxes(title=titles["trial"])
     if "importance" in figures:
         figures["importance"].update_yaxes(title=titles["parameter"])
+        figures["importance"].update_xaxes(title="")
+    if "size" in figures:
+        figures["size"].update_traces(marker={"showscale": False})
     return figures
 
 
@@ -78,6 +81,6 @@ def _distribution(values: Sequence[Any]) -> BaseDistribution:
 def _dress(figure: Any, title: str, dark: bool) -> None:
     figure.update_layout(
         title=title, template="plotly_dark" if dark else "plotly_white", height=340, margin={"l": 50, "r": 20, "t": 50, "b": 40},
-        font={"family": "system-ui, sans-serif", "size": 13}, legend={"orientation": "h", "y": -0.25},
+        font={"family": "system-ui, sans-serif", "size": 13, "color": "#7a7a7a"}, legend={"orientation": "h", "y": -0.25},
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
     )  # fmt: skip
