@@ -236,7 +236,7 @@ def _build_blind(shared: Shared, notice: gr.HTML, allow: gr.Button, temporary: g
         stop_button = gr.Button(say.STOP, variant="stop", visible=False, scale=0, min_width=110, elem_id="stop")
     last = gr.State("")
     with gr.Row(elem_classes="actions"):
-        again = gr.Button(say.AGAIN, size="sm", visible=False, min_width=150, elem_id="again")
+        again = gr.Button(say.ASK_AGAIN, size="sm", visible=False, min_width=150, elem_id="again")
         change = gr.Button(say.CHANGE, size="sm", visible=False, min_width=150, elem_id="change")
     with gr.Row(elem_id="suggestions"):
         chips = [gr.Button("", size="sm", visible=False, min_width=200) for _ in range(SUGGESTIONS)]

@@ -406,6 +406,16 @@ def test_every_sentence_that_the_page_names_exists() -> None:
     assert used - set(english) - {"LANGUAGES"} == set() and set(english) - used == set()
 
 
+def test_no_sentence_is_named_twice() -> None:
+    import ast
+    from collections import Counter
+
+    for table in say.LANGUAGES.values():
+        tree = ast.parse(Path(str(table.__file__)).read_text(encoding="utf-8"))
+        named = Counter(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+        assert [name for name, count in named.items() if count > 1] == [], table.LANGUAGE
+
+
 def test_a_handler_speaks_the_language_of_its_page() -> None:
     seen = []
     for code in say.LANGUAGES:
