@@ -4,7 +4,7 @@ Recall is a share over questions whose answer was said; abstention and false cla
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,7 @@ def evaluate(
     return report
 
 
-def right_answers(questions: Sequence[Question], answers: dict[str, Sequence[Answer]]) -> dict[str, list[bool]]:
+def right_answers(questions: Sequence[Question], answers: Mapping[str, Sequence[Answer]]) -> dict[str, list[bool]]:
     """For each side that is compared whether each answer is right; a never-said question is answered right by saying so."""
     return {
         side: [
