@@ -89,9 +89,9 @@ def placement(people: int, exponent: float, most: float, servers: int, slots: in
     homes = rng.integers(0, servers, min(people, 4_000_000))  # of the people asked for most, who make the load uneven
     shift = find_shift(people, exponent, most)
     weights = (np.arange(len(homes)) + shift) ** -exponent
-    loads = np.bincount(homes, weights, servers)
+    loads: Any = np.bincount(homes, weights, servers)
     rest = people - len(homes)
-    loads += rest * (people + shift) ** -exponent / servers if rest else 0.0
+    loads = loads + float(rest * (people + shift) ** -exponent / servers)
     return {
         "hit_rate": {"at random": round(everyone, 3), "by person": round(own, 3)},
         "busiest_to_mean": round(float(loads.max() / loads.mean()), 2),
