@@ -216,8 +216,8 @@ def _build_blind(shared: Shared, notice: gr.HTML, allow: gr.Button, temporary: g
     with gr.Row(elem_id="votes", elem_classes="wide"):
         votes = [gr.Button(words, interactive=False, min_width=110, elem_id=f"vote-{key}") for key, words in say.VOTES.items()]
     gr.HTML(f'<p class="muted keys">{escape(say.VOTE_KEYS)}</p>', js_on_load=None)
-    with gr.Group(visible=False, elem_id="judgement") as judgement:
-        gr.HTML(f'<p class="note">{escape(say.JUDGE)}</p>', js_on_load=None, padding=True)
+    with gr.Column(visible=False, variant="panel", elem_id="judgement") as judgement:
+        gr.HTML(f'<p class="note">{escape(say.JUDGE)}</p>', js_on_load=None)
         judged = {}
         with gr.Row():
             for place, title in zip(("left", "right"), say.PANES, strict=True):
@@ -226,7 +226,7 @@ def _build_blind(shared: Shared, notice: gr.HTML, allow: gr.Button, temporary: g
                         gr.Radio(label=f"{title}: {words}", choices=[(say.YES, "yes"), (say.NO, "no")], elem_id=f"{key}-{place}")
                         for key, words in say.JUDGEMENTS.items()
                     ]
-        judge_note = gr.HTML(js_on_load=None, padding=True, elem_id="judge-note")
+        judge_note = gr.HTML(js_on_load=None, elem_id="judge-note")
     waiting = gr.HTML(js_on_load=None, elem_id="waiting")
     with gr.Row(elem_classes="row-end"):
         question = gr.Textbox(
@@ -246,7 +246,7 @@ def _build_blind(shared: Shared, notice: gr.HTML, allow: gr.Button, temporary: g
     writing: list[Any] = [current, state, earlier, button, stop_button, again, change, question, last, *votes, *judging]
 
     def blank_judging(visible: bool) -> tuple[Any, ...]:
-        return gr.Group(visible=visible), "", *[gr.Radio(value=None)] * len(radios)
+        return gr.Column(visible=visible), "", *[gr.Radio(value=None)] * len(radios)
 
     def ask_and_show(name: str, kept: State | None, chosen: str, asked: str, shuffled: str, unsaved: bool) -> Iterator[tuple[Any, ...]]:
         """As `ask`, with the buttons: none can be pressed while the answers are written."""

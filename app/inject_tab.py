@@ -107,13 +107,13 @@ def is_live(name: str) -> bool:
         return active_run(db, profile.id) is not None or bool(job and job.alive)
 
 
-def is_paused(name: str) -> bool:
-    """Whether the live injection of the profile is asked to stand still."""
+def is_paused(name: str) -> bool | None:
+    """Whether the live injection of the profile is asked to stand still; None before its process has a run that could."""
     if not name:
-        return False
+        return None
     with store() as db:
         run = active_run(db, load_profile(db, name).id)
-        return bool(run and run.paused)
+        return bool(run.paused) if run else None
 
 
 def draw_plots(name: str, drawn: str) -> Any:
@@ -160,7 +160,7 @@ def _screen(name: str, shown: str) -> tuple[Any, ...]:
     live, paused = is_live(name), is_paused(name)
     timer = gr.Timer(LIVE_SECONDS if live else IDLE_SECONDS, active=bool(name))
     buttons = (
-        gr.Button(interactive=not live), gr.Button(visible=live and not paused), gr.Button(visible=paused), gr.Button(visible=live),
+        gr.Button(interactive=not live), gr.Button(visible=paused is False), gr.Button(visible=paused is True), gr.Button(visible=live),
     )  # fmt: skip
     return shown, shown, *buttons, timer, render_summary(name)
 

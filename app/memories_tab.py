@@ -119,7 +119,7 @@ def look_at(name: str, ids: Sequence[int] | None) -> tuple[Any, ...]:
     ids = ids or []
     ticked = f'<p class="muted" role="status">{escape(say.TICKED.format(count=len(ids)))}</p>' if ids else ""
     if len(ids) != 1:
-        return ticked, gr.Group(visible=False), "", ""
+        return ticked, gr.Column(visible=False), "", ""
     with store() as db:
         profile = chosen_profile(db, name)
         memory = load_memory(db, profile.id, ids[0])
@@ -130,7 +130,7 @@ def look_at(name: str, ids: Sequence[int] | None) -> tuple[Any, ...]:
         for row in sources
     )
     said = f'<ul class="messages">{items}</ul>' if items else render_note(say.MEMORY_TYPED)
-    return ticked, gr.Group(visible=True), memory.text, said
+    return ticked, gr.Column(visible=True), memory.text, said
 
 
 def export_memories(name: str) -> str:
@@ -183,15 +183,16 @@ def build_memories_tab(shared: Shared, tab: gr.Tab) -> Panel:
     with gr.Row(elem_classes="actions"):
         buttons = {key: gr.Button(text, size="sm", min_width=120, elem_id=f"memory-{key}") for key, text in say.MEMORY_ACTIONS.items()}
         delete = gr.Button(say.DELETE, size="sm", variant="stop", min_width=120, elem_id="memory-delete")
-    with gr.Group(visible=False, elem_id="memory-sure") as sure:
-        gr.HTML(f'<p class="note bad">{escape(say.DELETE_SURE)}</p>', js_on_load=None, padding=True)
-        with gr.Row():
-            yes = gr.Button(say.DELETE_YES, variant="stop", size="sm", elem_id="memory-delete-yes")
-            no = gr.Button(say.KEEP, size="sm")
-    with gr.Group(visible=False, elem_id="memory-one") as one:
+    with gr.Column(visible=False, variant="panel", elem_id="memory-sure") as sure:
+        gr.HTML(f'<p class="note bad">{escape(say.DELETE_SURE)}</p>', js_on_load=None)
+        with gr.Row(elem_classes="actions"):
+            yes = gr.Button(say.DELETE_YES, variant="stop", size="sm", min_width=160, elem_id="memory-delete-yes")
+            no = gr.Button(say.KEEP, size="sm", min_width=120)
+    with gr.Column(visible=False, variant="panel", elem_id="memory-one") as one:
         text = gr.Textbox(label=say.EDIT, max_length=LONGEST_FACT, elem_id="memory-text")
-        save = gr.Button(say.SAVE_FACT, size="sm", elem_id="memory-save")
-        said = gr.HTML(js_on_load=None, padding=True, elem_id="memory-said")
+        with gr.Row(elem_classes="actions"):
+            save = gr.Button(say.SAVE_FACT, size="sm", min_width=120, elem_id="memory-save")
+        said = gr.HTML(js_on_load=None, elem_id="memory-said")
     with gr.Row(elem_classes="row-end"):
         new = gr.Textbox(label=say.ADD_FACT, placeholder=say.ADD_FACT_HINT, scale=4, max_length=LONGEST_FACT, elem_id="memory-new")
         add_button = gr.Button(say.ADD, scale=0, min_width=110, elem_id="memory-add")
@@ -210,7 +211,7 @@ def build_memories_tab(shared: Shared, tab: gr.Tab) -> Panel:
     details: list[Any] = [chosen, one, text, said]
 
     def refresh(name: str) -> tuple[Any, ...]:
-        return *show_memories(name, "", "", "", 0), "", "", "", *look_at(name, None), gr.Group(visible=False), "", ""
+        return *show_memories(name, "", "", "", 0), "", "", "", *look_at(name, None), gr.Column(visible=False), "", ""
 
     def from_start(name: str, searched: str, chosen_state: str, chosen_source: str) -> tuple[Any, ...]:
         return *show_memories(name, searched, chosen_state, chosen_source, 0), *look_at(name, None)
@@ -227,10 +228,10 @@ def build_memories_tab(shared: Shared, tab: gr.Tab) -> Panel:
         listen(button.click, lambda name, ids, key=key: act(name, key, ids), [shared.profile, ticked], note)
         for key, button in buttons.items()
     ]
-    listen(delete.click, lambda ids: gr.Group(visible=bool(ids)) if ids else _tick_first(), ticked, sure)
-    listen(no.click, lambda: gr.Group(visible=False), None, sure)
+    listen(delete.click, lambda ids: gr.Column(visible=bool(ids)) if ids else _tick_first(), ticked, sure)
+    listen(no.click, lambda: gr.Column(visible=False), None, sure)
     gone = listen(
-        yes.click, lambda name, ids: (act(name, "delete", ids), gr.Group(visible=False)), [shared.profile, ticked], [note, sure],
+        yes.click, lambda name, ids: (act(name, "delete", ids), gr.Column(visible=False)), [shared.profile, ticked], [note, sure],
         progress="minimal",
     )  # fmt: skip
     saved = listen(save.click, edit, [shared.profile, ticked, text], note)

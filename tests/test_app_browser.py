@@ -45,6 +45,12 @@ def screen() -> Iterator[Any]:
         yield new_screen(browser, accept_downloads=True)
 
 
+def repeated_ids(screen: Any) -> list[str]:
+    """The ids that more than one element of the page bears: a label or a script that names one would find the wrong element."""
+    ids: list[str] = screen.evaluate("() => [...document.querySelectorAll('[id]')].map(element => element.id).filter(Boolean)")
+    return sorted({name for name in ids if ids.count(name) > 1})
+
+
 def test_the_whole_journey_on_the_demo_profile(address: str, screen: Any, tmp_path: Path) -> None:
     home = tmp_path / "home"
     reached: set[str] = set()
@@ -61,6 +67,7 @@ def test_the_whole_journey_on_the_demo_profile(address: str, screen: Any, tmp_pa
     screen.click("#memory-add")
     screen.locator("#memories label", has_text="Biscuit").click()
     screen.locator("#memory-one").wait_for()
+    assert repeated_ids(screen) == []
     screen.fill("#memory-text textarea, #memory-text input", "Your cat is called Crumb.")
     screen.click("#memory-save")
     screen.locator("#memories label", has_text="Crumb").wait_for()
@@ -87,6 +94,7 @@ def test_the_whole_journey_on_the_demo_profile(address: str, screen: Any, tmp_pa
     assert {"Adapter", "Retrieval"} <= set(screen.inner_text("#current").replace(":", " ").split())
     screen.locator("#relevant-left").get_by_label("Yes").check()
     screen.locator("#judge-note", has_text="Noted").wait_for()
+    assert repeated_ids(screen) == []
 
     open_tab(screen, "results")
     screen.locator("#results .card").first.wait_for()

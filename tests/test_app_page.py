@@ -29,6 +29,7 @@ from app import sentences as say
 from app.edge import PageError, in_language
 from app.run_card import seconds_left
 from app.speakers import Speakers
+from app.worker import Job
 from memory.demo import import_demo
 from memory.errors import BadProfileName, DuplicateFact
 from memory.store import (
@@ -191,6 +192,14 @@ def test_a_run_is_paused_resumed_and_cancelled_while_paused(db: Any, demo: Profi
     inject_tab.pause("demo")
     inject_tab.cancel("demo")
     assert cancel_requested(db, run) and not inject_tab.is_paused("demo")
+
+
+def test_an_injection_that_only_starts_can_be_cancelled_but_not_paused_yet(demo: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    starting = Job("inject", True, 4e9, Path("none.log"))
+    monkeypatch.setattr(inject_tab, "find_job", lambda kind, profile: starting)
+    shown, _, start, pause, resume, cancel, *_ = inject_tab._screen("demo", inject_tab.show_run("demo"))
+    assert say.STARTING in shown and not start.interactive
+    assert cancel.visible and not pause.visible and not resume.visible
 
 
 def test_the_time_left_follows_progress_and_budget_and_is_not_said_too_early(db: Any, demo: Profile) -> None:
