@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check setup dev pocket screenshots
+.PHONY: run test test-slow check setup dev pocket screenshots
 
 run: setup
 	$(BIN)/python app.py
@@ -21,6 +21,10 @@ test: setup
 		echo "No chromium: the browser tests are skipped (apt-get install -y chromium, or set CHROMIUM to its path)."
 	$(BIN)/python -m pytest
 
+# The tests that take minutes each: a Ray cluster, the whole job on the embedded base, servers of other projects.
+test-slow: setup
+	$(BIN)/python -m pytest -m slow --timeout 1500
+
 # Every step of the page, light and dark, wide and 390 px, into docs/pictures.
 screenshots: setup
 	$(BIN)/python -m benchmarks.screenshots
@@ -35,6 +39,7 @@ check: setup
 # Trains the embedded base from nothing (hours on two cores; see pocket/README.md).
 pocket: setup
 	$(BIN)/python -m pocket.tokens
-	$(BIN)/python -m pocket.train --stage near --steps 450
-	$(BIN)/python -m pocket.train --stage far --steps 1000 --decay 700
+	$(BIN)/python -m pocket.lexicon
+	$(BIN)/python -m pocket.train --stage near --steps 300
+	$(BIN)/python -m pocket.train --stage far --steps 720 --decay 420
 	$(BIN)/python -m pocket.train --export

@@ -30,12 +30,14 @@ class Turn:
     """One message of a document; `weight` is its share in the loss (1 for what the assistant says).
 
     `branch` 0 is the trunk, seen by everything after it; a turn of branch 1, 2... sees the trunk and its own branch.
+    `source` is the text in the trunk that an answer rests on, "" for an answer that rests on nothing there, None where nobody knows.
     """
 
     role: str
     text: str
     weight: float
     branch: int = 0
+    source: str | None = None
 
 
 Document = list[Turn]
@@ -135,25 +137,27 @@ class Corpus:
         raw_share = rng.choice((0.0, 0.4, 0.6, 1.0))
         lines: list[tuple[float, str]] = []
         current = []
+        sources: dict[str, str] = {}
         for item in items:
             if "|" in item.key and not item.key.startswith("persona") and rng.random() < 0.12:
                 newer = self.newer(item, rng)
                 if newer:
                     place = rng.random() * 0.5
-                    lines += [(place, self.line(item, rng, raw_share)), (place + rng.random() * 0.5, self.corrected(newer, rng, raw_share))]
+                    sources[newer.key] = self.corrected(newer, rng, raw_share)
+                    lines += [(place, self.line(item, rng, raw_share)), (place + rng.random() * 0.5, sources[newer.key])]
                     current.append(newer)
                     continue
             current.append(item)
-            place = rng.random()
-            lines.append((place, self.line(item, rng, raw_share)))
+            sources[item.key] = self.line(item, rng, raw_share)
+            lines.append((rng.random(), sources[item.key]))
             if 0 < raw_share < 1 and rng.random() < 0.08:
                 lines.append((rng.random(), item.fact))
         if raw_share and rng.random() < 0.3:
             lines += [(rng.random(), rng.choice(self.chatter)) for _ in range(rng.randint(1, 3))]
         notes = [text for _, text in sorted(lines)]
-        return [Turn("system", render_system(notes), 0.0), *self.questions(rng, current, rng.randint(3, 5) + count * 2 // 3)]
+        return [Turn("system", render_system(notes), 0.0), *self.questions(rng, current, rng.randint(3, 5) + count * 2 // 3, sources)]
 
-    def questions(self, rng: Random, items: list[Item], count: int, unsaid_share: float = 0.22) -> Document:
+    def questions(self, rng: Random, items: list[Item], count: int, sources: dict[str, str], unsaid_share: float = 0.16) -> Document:
         """`count` branches, each one exchange or sometimes two; no item is asked for twice before every one was."""
         document: Document = []
         waiting: list[Item] = []
@@ -163,7 +167,7 @@ class Corpus:
                 if not waiting:
                     waiting = rng.sample(items, len(items))
                 unsaid = not items or rng.random() < unsaid_share
-                turns += self.unsaid_exchange(rng, items) if unsaid else self.exchange(rng, waiting.pop())
+                turns += self.unsaid_exchange(rng, items) if unsaid else self.exchange(rng, waiting.pop(), sources)
             document += [replace(turn, branch=number) for turn in turns]
         return document
 
@@ -188,26 +192,30 @@ class Corpus:
 
     def unsaid_exchange(self, rng: Random, items: list[Item]) -> Document:
         """A question that nothing answers."""
-        return _pair(question(self.unsaid(rng, items), rng), NEVER_TOLD)
+        return _pair(question(self.unsaid(rng, items), rng), NEVER_TOLD, "")
 
-    def exchange(self, rng: Random, item: Item) -> Document:
-        """A question and its answer, of one of the kinds that the product meets."""
+    def exchange(self, rng: Random, item: Item, sources: dict[str, str]) -> Document:
+        """A question and its answer, of one of the kinds that the product meets; `sources` holds the line of each item by its key."""
         draw = rng.random()
-        if rng.random() < 0.2 and (asked := ask_by_words(item, rng)):
-            return _pair(question(asked, rng), item.fact)
-        if item.use and draw > 0.8:
-            return _pair(*rng.choice(item.use))
-        if item.rev and draw < 0.1:
-            return _pair(question(rng.choice(item.rev), rng), item.fact)
-        if item.yes and draw < 0.17:
-            return _pair(question(rng.choice(item.yes), rng), f"Yes, {_uncapital(item.fact)}")
-        if item.no and draw < 0.24:
-            return _pair(question(rng.choice(item.no), rng), f"No, {_uncapital(item.fact)}")
-        if self.neutral and draw < 0.28:
+        if self.neutral and 0.24 < draw < 0.28:
             return _pair(*rng.choice(self.neutral))
+        asked, answer = self._asked(rng, item, draw)
+        return _pair(asked, answer, sources.get(item.key))
+
+    def _asked(self, rng: Random, item: Item, draw: float) -> tuple[str, str]:
+        if rng.random() < 0.2 and (asked := ask_by_words(item, rng)):
+            return question(asked, rng), item.fact
+        if item.use and draw > 0.8:
+            return rng.choice(item.use)
+        if item.rev and draw < 0.1:
+            return question(rng.choice(item.rev), rng), item.fact
+        if item.yes and draw < 0.17:
+            return question(rng.choice(item.yes), rng), f"Yes, {_uncapital(item.fact)}"
+        if item.no and draw < 0.24:
+            return question(rng.choice(item.no), rng), f"No, {_uncapital(item.fact)}"
         if draw < 0.31 and item.value:
-            return _pair(question(f"What did I tell you about {item.value}?", rng), item.fact)
-        return _pair(question(rng.choice(item.ask), rng), item.fact)
+            return question(f"What did I tell you about {item.value}?", rng), item.fact
+        return question(rng.choice(item.ask), rng), item.fact
 
     def conversation(self, rng: Random) -> Document:
         """The person tells things as they talk, then asks for them."""
@@ -215,18 +223,21 @@ class Corpus:
         notes = [item.fact for item in self.items(rng, rng.randint(1, 4))] if rng.random() < 0.2 else []
         document = [Turn("system", render_system(notes), 0.0)]
         told: list[Item] = []
+        sources: dict[str, str] = {}
         for item in items:
             reply = rng.choice(ACKS) if rng.random() < 0.75 else f"{rng.choice(ACKS)} {item.fact}"
-            document += [Turn("user", digress(casual(item.said, rng), rng), 0.1), Turn("assistant", reply, 1.0)]
+            sources[item.key] = digress(casual(item.said, rng), rng)
+            document += [Turn("user", sources[item.key], 0.1), Turn("assistant", reply, 1.0)]
             told.append(item)
             newer = self.newer(item, rng) if rng.random() < 0.2 else None
             if newer:
-                document += [Turn("user", f"{rng.choice(CORRECTORS)} {casual(newer.said, rng)}", 0.1)]
+                sources[newer.key] = f"{rng.choice(CORRECTORS)} {casual(newer.said, rng)}"
+                document += [Turn("user", sources[newer.key], 0.1)]
                 document += [Turn("assistant", f"{rng.choice(ACKS)} {newer.fact}", 1.0)]
                 told[-1] = newer
             if self.neutral and rng.random() < 0.25:
                 document += _pair(*rng.choice(self.neutral))
-        return document + self.questions(rng, told, rng.choice((2, 3, 4)))
+        return document + self.questions(rng, told, rng.choice((2, 3, 4)), sources)
 
     def study_facts(self, rng: Random) -> Document:
         """Messages of the person and the facts in them, or nothing."""
@@ -309,25 +320,25 @@ class Corpus:
         return document
 
 
-WORDY = 0.2  # of the facts in notes and conversations
-# By length of a row in tokens: short documents fill short rows, so that attention costs little; a quarter of the tokens are long prompts.
+WORDY = 0.08  # of the facts in notes and conversations
+# By length of a row in tokens: short documents fill short rows, so that attention costs little.
 MIXTURES = {
     256: {
-        "notes_few": 0.48,
-        "conversation": 0.14,
-        "study_facts": 0.16,
-        "study_questions": 0.06,
-        "dialogue": 0.05,
-        "bare": 0.06,
-        "repeat": 0.05,
+        "notes_few": 0.3,
+        "conversation": 0.16,
+        "study_facts": 0.27,
+        "study_questions": 0.08,
+        "dialogue": 0.07,
+        "bare": 0.1,
+        "repeat": 0.02,
     },  # fmt: skip
-    512: {"notes_some": 0.7, "conversation": 0.15, "study_facts": 0.1, "dialogue": 0.05},
+    512: {"notes_some": 0.62, "conversation": 0.16, "study_facts": 0.15, "dialogue": 0.07},
     1024: {"notes_many": 1.0},
 }
 
 
-def _pair(asked: str, answer: str) -> Document:
-    return [Turn("user", asked, 0.1), Turn("assistant", answer, 1.0)]
+def _pair(asked: str, answer: str, source: str | None = None) -> Document:
+    return [Turn("user", asked, 0.1), Turn("assistant", answer, 1.0, source=source)]
 
 
 def _uncapital(fact: str) -> str:

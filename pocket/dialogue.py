@@ -31,6 +31,12 @@ def load_dialogue(folder: Path, held_out: bool) -> list[Conversation]:
     return kept
 
 
+def load_sentences(folder: Path) -> list[str]:
+    """Single everyday sentences (Common Voice, CC0); empty where the folder does not exist."""
+    files = sorted((folder / "common_voice_sentences").glob("*.txt")) if folder.exists() else []
+    return [line.strip() for path in files for line in path.read_text().splitlines() if line.strip()]
+
+
 def load_personas(folder: Path) -> list[str]:
     """First-person sentences ("I love to bake cookies.") of the training conversations' persona lists."""
     found: dict[str, None] = {}

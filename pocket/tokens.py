@@ -14,12 +14,13 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from pocket.corpus import MIXTURES, Corpus, Document
+from pocket.corpus import MIXTURES, SHARED_DATA, Corpus, Document
+from pocket.dialogue import load_sentences
 
 WEIGHTS = Path(__file__).parent / "weights"
-VOCABULARY = 4096
+VOCABULARY = 8192
 # Share of the batches by length of a row: first few lines to choose from, then many.
-STAGES = {"near": {256: 0.7, 512: 0.3}, "far": {256: 0.4, 512: 0.45, 1024: 0.15}}
+STAGES = {"near": {256: 0.55, 512: 0.45}, "far": {256: 0.4, 512: 0.47, 1024: 0.13}}
 PAD, END = "<|pad|>", "<|end|>"
 ROLES = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
 CHAT_TEMPLATE = (
@@ -53,7 +54,9 @@ def train_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
 class Batch:
     """Arrays of shape (rows, length): ids, position, document number in the row (-1 pads), branch (0: trunk), weight of each token.
 
-    Positions count from the start of a document; every branch goes on where the trunk ended, as if it stood alone.
+    Positions count from the start of a document; every branch goes on where the trunk ended, as if it stood alone. `lines` numbers the lines of
+    a trunk that some answer rests on (0: none, 1: the very first token, which stands for "nowhere"); `wanted` is the line that an answer's tokens
+    rest on (0: nobody knows).
     """
 
     ids: np.ndarray
@@ -61,6 +64,46 @@ class Batch:
     documents: np.ndarray
     branches: np.ndarray
     weights: np.ndarray
+    lines: np.ndarray
+    wanted: np.ndarray
+
+
+SINK = 1
+
+
+class _Lines:
+    """Numbers the source lines of a document: `held` has the line number of a turn's tokens, `number` gives the one of a source.
+
+    The token that opens the next line or turn belongs to the line before it (see seed.py); `before` has that of a turn's role token.
+    """
+
+    def __init__(self, document: Document, offsets: list[list[tuple[int, int]]]) -> None:
+        self._numbers = {"": SINK}
+        self.held = [[0] * len(spans) for spans in offsets]
+        self.before = [0] * len(document)
+        trunk = [index for index, turn in enumerate(document) if turn.branch == 0 and turn.role != "assistant"]
+        for source in dict.fromkeys(turn.source for turn in document if turn.source):
+            found = next(((index, at) for index in reversed(trunk) if (at := document[index].text.rfind(source)) >= 0), None)
+            if found:
+                self._mark(document, offsets[found[0]], *found, source)
+
+    def _mark(self, document: Document, spans: list[tuple[int, int]], turn: int, at: int, source: str) -> None:
+        number = self._numbers[source] = len(self._numbers) + 1
+        inside = [token for token, (start, stop) in enumerate(spans) if stop > at and start < at + len(source)]
+        for token in inside:
+            self.held[turn][token] = number
+        if inside and inside[-1] + 1 < len(spans):
+            self.held[turn][inside[-1] + 1] = number
+        else:  # the last line of its turn: the next turn of the person opens, in the trunk or in each branch
+            later = [index for index in range(turn + 1, len(document)) if document[index].role == "user"]
+            nearest = next((index for index in later if document[index].branch == 0), None)
+            opened = [nearest] if nearest is not None else [i for i in later if document[i].branch != document[i - 1].branch]
+            for index in opened:
+                self.before[index] = number
+
+    def number(self, source: str | None) -> int:
+        """The line that holds `source`; 0 where that is not known."""
+        return 0 if source is None else self._numbers.get(source, 0)
 
 
 class Packer:
@@ -78,29 +121,39 @@ class Packer:
         self.role_ids: dict[str, int] = {role: tokenizer.convert_tokens_to_ids(token) for role, token in ROLES.items()}
 
     def encode(self, document: Document) -> np.ndarray:
-        """A document as rows of ids, positions, branches and loss weights (role marks weigh nothing, an end mark as its turn)."""
-        texts = self.tokenizer([turn.text for turn in document], add_special_tokens=False)["input_ids"]
-        columns: list[tuple[int, int, int, float]] = []
+        """A document as rows of ids, positions, branches, loss weights, lines and wanted lines (see `Batch`).
+
+        Role marks weigh nothing, an end mark as its turn.
+        """
+        encoded = self.tokenizer([turn.text for turn in document], add_special_tokens=False, return_offsets_mapping=True)
+        lines = _Lines(document, encoded["offset_mapping"])
+        columns: list[tuple[float, ...]] = []
         trunk, place, branch = 0, 0, 0
-        for turn, tokens in zip(document, texts):
+        for number, (turn, tokens) in enumerate(zip(document, encoded["input_ids"])):
             if turn.branch != branch:
                 trunk, place, branch = (place, place, turn.branch) if branch == 0 else (trunk, trunk, turn.branch)
             ids = [self.role_ids[turn.role], *tokens, self.end]
             weights = [0.0, *[turn.weight] * len(tokens), turn.weight]
-            columns += [(token, place + index, branch, weight) for index, (token, weight) in enumerate(zip(ids, weights))]
+            wanted = lines.number(turn.source)
+            held = [lines.before[number] if number else SINK, *lines.held[number], 0]
+            columns += [(token, place + i, branch, weights[i], held[i], wanted) for i, token in enumerate(ids)]
             place += len(ids)
         return np.array(columns, np.float64).T
 
-    def batch(self, number: int) -> Batch:
-        """Batch `number`: a row length is drawn, then documents until the rows are full, first fit.
+    def length(self, step: int) -> int:
+        """The row length of a step's batches, drawn by its share."""
+        return Random(f"{self.seed}:length:{step}").choices(list(self.lengths), [share for share, _ in self.lengths.values()])[0]
+
+    def batch(self, number: int, length: int | None = None) -> Batch:
+        """Batch `number`: documents are drawn until the rows (of `length`, else of `length(number)`) are full, first fit.
 
         Of a document that fits nowhere as a whole the branches that fit are kept, two or more; a longer one without branches is cut.
         """
         rng = Random(f"{self.seed}:{number}")
-        length = rng.choices(list(self.lengths), [share for share, _ in self.lengths.values()])[0]
+        length = length or self.length(number)
         mixture = self.lengths[length][1]
         rows = max(1, self.tokens // length)
-        arrays = np.zeros((4, rows, length))
+        arrays = np.zeros((6, rows, length))
         documents = np.full((rows, length), -1, np.int64)
         used, count, misses = [0] * rows, [0] * rows, 0
         while misses < 6:
@@ -119,7 +172,7 @@ class Packer:
             used[row] += size
             count[row] += 1
         ids, positions, branches = arrays[:3].astype(np.int64)
-        return Batch(ids, positions, documents, branches, arrays[3].astype(np.float32))
+        return Batch(ids, positions, documents, branches, arrays[3].astype(np.float32), *arrays[4:].astype(np.int64))
 
 
 def _cut(columns: np.ndarray, room: int) -> np.ndarray:
@@ -137,6 +190,8 @@ def main() -> None:
     documents = [corpus.document(Random(f"tokenizer:{number}")) for number in range(9000)]
     # Every document repeats the system prompt: once is enough for the counts.
     texts = [turn.text if turn.role != "system" else turn.text.split(":\n")[-1] for document in documents for turn in document]
+    # Everyday English beside the banks: a word that is one token brings its meaning along (lexicon.py).
+    texts += [text for conversation in corpus.dialogue for text in conversation] + load_sentences(SHARED_DATA)
     tokenizer = train_tokenizer(texts)
     tokenizer.save_pretrained(WEIGHTS)
     sample = 'My cat Quimbo turned 14 on 3 May, "really"\nyes :)'

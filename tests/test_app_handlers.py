@@ -71,7 +71,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("base")
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=4096, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
+        vocab_size=8192, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
         intermediate_size=64, max_position_embeddings=2048, tie_word_embeddings=True, bos_token_id=None, eos_token_id=1,
         pad_token_id=0,
     )  # fmt: skip
@@ -288,10 +288,10 @@ def test_a_start_is_cancelled_before_the_child_reaches_the_store(demo: Profile, 
 def test_only_a_hub_name_lifts_the_page_s_own_offline_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert worker.is_hub_name("Qwen/Qwen3-0.6B") and not worker.is_hub_name("pocket") and not worker.is_hub_name("./a")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert worker._environment(hub=True)["HF_HUB_OFFLINE"] == "1"
+    assert worker._environment(hub=True, keyed=False)["HF_HUB_OFFLINE"] == "1"
     monkeypatch.setenv("KEEPSAKE_HUB_ON_REQUEST", "1")
-    assert "HF_HUB_OFFLINE" not in worker._environment(hub=True)
-    assert worker._environment(hub=False)["HF_HUB_OFFLINE"] == "1"
+    assert "HF_HUB_OFFLINE" not in worker._environment(hub=True, keyed=False)
+    assert worker._environment(hub=False, keyed=False)["HF_HUB_OFFLINE"] == "1"
 
 
 # Chat

@@ -1,6 +1,8 @@
 """Pocket: the seeded start copies untrained, the corpus is deterministic and keeps training and exam apart, training resumes exactly."""
 
-import argparse
+import os
+import subprocess
+import sys
 from random import Random
 
 import numpy as np
@@ -8,12 +10,15 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from pocket import train as trainer
 from pocket.banks import load_lines, load_relations
 from pocket.corpus import MIXTURES, Corpus
+from pocket.feed import select_positions
 from pocket.items import flip_person, give_owner, load_free, make_item
+from pocket.lexicon import Lexicon, random_lexicon
+from pocket.model import RETRIEVING_LAYER, attention_mask, build_model, last_hidden, plain_model
+from pocket.optimizers import orthogonalise
+from pocket.seed import seed_circuits
 from pocket.tokens import WEIGHTS, Packer, _cut
-from pocket.train import attention_mask, build_model, last_hidden, select_positions
 from pocket.values import make_value
 from tuning.scores import normal_words
 
@@ -26,7 +31,7 @@ def tokenizer():
     return AutoTokenizer.from_pretrained(WEIGHTS)
 
 
-@pytest.mark.parametrize(("width", "layers"), [(256, 4), (320, 8), (192, 3)])
+@pytest.mark.parametrize(("width", "layers"), [(256, 5), (384, 6), (480, 7)])
 def test_an_untrained_seeded_model_copies(width: int, layers: int):
     model = build_model(width, layers, seed=0).eval()
     torch.manual_seed(0)
@@ -37,19 +42,48 @@ def test_an_untrained_seeded_model_copies(width: int, layers: int):
     assert right > 0.5  # a random start copies 0 %
 
 
-@pytest.mark.parametrize(("width", "layers"), [(256, 4), (320, 8)])
-def test_an_untrained_seeded_model_takes_the_value_from_the_right_line(width: int, layers: int):
-    """Eight lines "a b is v1 v2."; after "a b is" of one of them comes its v1: one equal token would fit all eight."""
-    model = build_model(width, layers, seed=0).eval()
-    torch.manual_seed(0)
-    rows = torch.randint(20, 4096, (16, 8, 4))
-    equal = torch.full((16, 8, 1), 11)
-    lines = torch.cat([rows[..., :2], equal, rows[..., 2:], equal + 1], -1).flatten(1)
-    asked = torch.arange(16) % 8
-    question = torch.cat([rows[torch.arange(16), asked, :2], equal[:, 0]], 1)
-    with torch.no_grad():
-        logits = model(input_ids=torch.cat([lines, torch.randint(20, 4096, (16, 10)), question], 1)).logits[:, -1]
-    assert (logits.argmax(-1) == rows[torch.arange(16), asked, 2]).float().mean() > 0.9
+@pytest.mark.parametrize(("width", "layers"), [(256, 5), (384, 6)])
+def test_an_untrained_seeded_model_finds_the_line_that_a_question_is_about(width: int, layers: int):
+    """Eight lines of filler with three words that count; the question holds those of one line in another order. Chance: one in eight."""
+    lines, length, user, newline, drawn = 8, 14, 3, 11, torch.Generator().manual_seed(0)
+    weights = torch.where(torch.arange(8192) < 1000, -3.0, 1.0)
+    lexicon = Lexicon(random_lexicon(8192, 64).vectors, weights)
+    rows = torch.randint(20, 1000, (48, lines, length), generator=drawn)
+    rows[:, :, [1, 3, 6]] = torch.randint(1000, 8192, (48, lines, 3), generator=drawn)
+    rows[:, :, -1] = newline
+    asked = torch.arange(48) % lines
+    question = torch.randint(20, 1000, (48, 8), generator=drawn)
+    question[:, 0] = user
+    question[:, [2, 4, 6]] = rows[torch.arange(48), asked][:, [6, 1, 3]]
+    prompt = torch.cat([torch.full((48, 1), newline), rows.flatten(1), question], 1)
+
+    def share_right(openers: tuple[int, ...]) -> float:
+        model = seed_circuits(plain_model(width, layers, seed=0), lexicon, openers).eval()
+        model.config._attn_implementation = "eager"
+        with torch.no_grad():
+            looked = model(input_ids=prompt, output_attentions=True).attentions[RETRIEVING_LAYER][:, 0, -1]
+        ends = length * torch.arange(1, lines + 1)
+        return float((looked[:, ends].argmax(1) == asked).float().mean())
+
+    assert share_right((user, newline)) > 0.5
+    assert share_right((5,)) < 0.4  # without lines to tell apart there is nothing to choose from
+
+
+def test_what_an_answer_rests_on_is_marked(tokenizer):
+    """The retrieving head is taught by these marks: an answer's line holds its source, and an answer "never told" rests on the first token."""
+    packer = Packer(tokenizer, Corpus(data=NO_DATA), tokens=4096, seed=1, lengths={512: (1.0, {"notes_some": 0.5, "conversation": 0.5})})
+    document = packer.corpus.notes(Random(3), 6)
+    ids, _, _, _, lines, wanted = packer.encode(document)
+    sources = {turn.source for turn in document if turn.source}
+    held = {tokenizer.decode(ids[lines == number].astype(int), skip_special_tokens=True).strip() for number in set(lines) - {0, 1}}
+    assert sources and held == {source.strip() for source in sources}
+    batch = packer.batch(0)
+    never = tokenizer("never told", add_special_tokens=False)["input_ids"][-1]
+    assert set(batch.wanted[(batch.ids == never) & (batch.weights == 1.0)]) <= {0, 1} and (batch.wanted > 1).mean() > 0.05
+    mask = attention_mask(torch.from_numpy(batch.documents), torch.from_numpy(batch.branches))[:, 0].numpy()
+    pointed = (batch.wanted[:, :, None] == batch.lines[:, None, :]) & (batch.wanted[:, :, None] > 0)
+    answers = (batch.wanted > 0) & (batch.documents >= 0)
+    assert (pointed & mask).any(-1)[answers].mean() > 0.99  # what it should look at, it may look at
 
 
 def test_every_relation_of_the_banks_keeps_the_rules_and_can_be_filled():
@@ -126,12 +160,12 @@ def test_a_branch_is_read_as_the_product_would_ask_it(tokenizer):
     """A question about notes among other questions, in a row with other documents: the model sees what it sees when asked alone."""
     packer = Packer(tokenizer, Corpus(data=NO_DATA), tokens=512, seed=3, lengths={512: (1.0, {"notes_few": 1.0})})
     batch = packer.batch(0)
-    model = build_model(128, 2, seed=0).eval()
+    model = build_model(192, 5, seed=0).eval()
     ids, positions, documents, branches = (
         torch.from_numpy(array) for array in (batch.ids, batch.positions, batch.documents, batch.branches)
     )
     with torch.no_grad():
-        packed = last_hidden(model, ids, positions, attention_mask(documents, branches))
+        packed, _ = last_hidden(model, ids, positions, attention_mask(documents, branches))
         for document, branch in ((0, 1), (1, 1), (1, 3)):
             mine = (documents[0] == document) & ((branches[0] == 0) | (branches[0] == branch))
             assert branches[0, mine].max() == branch
@@ -141,10 +175,10 @@ def test_a_branch_is_read_as_the_product_would_ask_it(tokenizer):
 
 def test_a_document_too_long_keeps_whole_branches():
     branches = np.array([0, 0, 0, 1, 1, 2, 2, 2, 3, 3], float)
-    columns = np.stack([branches] * 4)
+    columns = np.stack([branches] * 6)
     assert _cut(columns, 9).shape[1] == 8  # branch 3 does not fit, 1 and 2 do
     assert _cut(columns, 6).shape[1] == 0  # one branch alone is not worth its prompt
-    assert _cut(np.zeros((4, 10)), 6).shape[1] == 6 and _cut(np.zeros((4, 10)), 4).shape[1] == 0
+    assert _cut(np.zeros((6, 10)), 6).shape[1] == 6 and _cut(np.zeros((6, 10)), 4).shape[1] == 0
 
 
 def test_a_thing_of_somebody_else_is_another_fact():
@@ -158,28 +192,23 @@ def test_a_thing_of_somebody_else_is_another_fact():
         assert not any(f"y {owner} " in ask for ask in item.nearby) and not set(item.ask) & set(item.nearby)
 
 
-def test_a_resumed_training_equals_an_unbroken_one(tmp_path, monkeypatch):
-    def run(name: str, steps: int) -> None:
-        trainer.train(
-            argparse.Namespace(
-                name=name,
-                steps=steps,
-                decay=0,
-                width=128,
-                layers=2,
-                tokens=512,
-                muon=0.003,
-                adam=0.001,
-                seeded=0.0003,
-                seed=0,
-                every=2,
-                probe=0,
-                stage="near",
-                eager=True,
-            )
-        )
+def test_orthogonalised_matrices_have_singular_values_near_one():
+    torch.manual_seed(0)
+    for shape in ((40, 64), (64, 40)):
+        values = torch.linalg.svdvals(orthogonalise(torch.randn(shape) @ torch.diag(torch.logspace(0, -1, shape[1]))))
+        assert 0.5 < values.min() and values.max() < 1.3
 
-    monkeypatch.setattr(trainer, "RUNS", tmp_path)
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_resumed_training_equals_an_unbroken_one(tmp_path, workers: int):
+    """Run as commands, as a person does: whole, and broken off after two of four steps."""
+
+    def run(name: str, steps: int) -> None:
+        sizes = f"--width 192 --layers 5 --tokens {512 * workers} --every 2 --stage near --workers {workers} --eager --no-half"
+        command = [sys.executable, "-m", "pocket.train", "--name", name, "--steps", str(steps), *sizes.split()]
+        done = subprocess.run(command, env={**os.environ, "KEEPSAKE_POCKET_RUNS": str(tmp_path)}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
     run("whole", 4)
     run("broken", 2)
     run("broken", 4)

@@ -71,6 +71,7 @@ def serving(log: Path):
         server.wait(30)
 
 
+@pytest.mark.slow
 def test_a_server_of_transformers_answers_as_this_machine_does(ana, tmp_path, tiny_folder):
     pytest.importorskip("openai", reason="transformers serve needs the package openai: pip install -r requirements-dev.txt")
     profile = load_profile(ana, "ana")

@@ -24,6 +24,8 @@ PROFILES = 40
 COMPARED = 4  # searched again here, to see that the winners are the same
 DEATH_AT = 10  # profiles stored when the node is killed
 
+pytestmark = pytest.mark.slow  # a cluster of three nodes: minutes
+
 
 @pytest.fixture
 def cluster(monkeypatch):
