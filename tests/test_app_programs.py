@@ -134,7 +134,9 @@ class Stranger:
         return "\n".join(said)
 
 
-@pytest.mark.xfail(reason="since the last merges of 2026-11-29 a guest's folder is not gone two minutes after the last tab closed; to be found and mended")
+@pytest.mark.xfail(
+    reason="since the last merges of 2026-11-29 a guest's folder is not gone two minutes after the last tab closed; to be found and mended"
+)
 def test_two_strangers_on_a_space_never_meet_and_leave_nothing_behind(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACE_ID", "user/space")
     monkeypatch.setenv("SPACE_HOST", "user-space.hf.space")
