@@ -39,6 +39,8 @@ from tuning.study import StudyReport
 ROOT = Path(__file__).resolve().parents[1]
 BUDGET = {"trials": 2, "minutes": 30.0, "seed": 3}
 
+pytestmark = pytest.mark.slow  # several searches, in several processes: minutes
+
 
 def prepare_fixed(db, profile, reporter, loaded, settings):
     """In place of the study of a chat, which needs a base that can read: fixed examples beside the profile's one fact."""

@@ -30,6 +30,8 @@ print("up", flush=True)
 join(Place(sys.argv[1], sys.argv[2], 1), on_progress=lambda number, share, loss: print("step", number, flush=True))
 """
 
+pytestmark = pytest.mark.slow  # several searches, in several processes: minutes
+
 
 @pytest.fixture
 def postgres(tmp_path_factory):
