@@ -19,11 +19,10 @@ from urllib.parse import urlsplit
 
 from sqlite_utils import Database
 
-from memory.retrieval import search
 from memory.store import Profile, current_adapter
 from tuning.errors import EndpointFailed, NoAdapter
-from tuning.prompts import ChatMessage, render_chat
-from tuning.sides import WITH_ADAPTER, WITH_NOTES, Answer, RetrievalPlan, note_lines
+from tuning.prompts import ChatMessage
+from tuning.sides import WITH_ADAPTER, WITH_NOTES, Answer, RetrievalPlan, render_side
 
 KEY_VARIABLE = "KEEPSAKE_ENDPOINT_KEY"
 PATIENCE_SECONDS = 120.0
@@ -134,22 +133,13 @@ class RemoteSpeaker:
         if side in WITH_ADAPTER and self.endpoint.adapter is None and self.endpoint.lora is None:
             raise NoAdapter(f"The server at {self.endpoint.url} offers no adapter: export one to it first (python -m tuning export).")
 
-    def notes(self, question: str) -> list[str]:
-        """The retrieved lines for a question, oldest first."""
-        return note_lines(search(self.db, self.profile.id, question, self.plan.k, self.plan.sources))
-
-    def chat(self, side: str, question: str, history: Sequence[ChatMessage] = ()) -> tuple[list[ChatMessage], list[str]]:
-        """The prompt of a side, and the lines in it."""
-        notes = self.notes(question) if side in WITH_NOTES else []
-        return render_chat(question, notes, history), notes
-
     def answer(self, side: str, questions: Sequence[str], max_new_tokens: int = 64) -> list[Answer]:
         """Answers to questions of their own, one request each; raises EndpointFailed."""
         self.check_side(side)
         answers = []
         for question in questions:
             started = time.monotonic()
-            chat, notes = self.chat(side, question)
+            chat, notes = render_side(self.db, self.profile, self.plan, side, question)
             reply = _request(f"{self.endpoint.url}/chat/completions", self._body(side, chat, max_new_tokens), self._missing(side))
             tokens = int((reply.get("usage") or {}).get("prompt_tokens") or 0)
             answers.append(Answer(side, question, _text_of(reply), notes, tokens, 1000 * (time.monotonic() - started)))
@@ -158,7 +148,7 @@ class RemoteSpeaker:
     def stream(self, side: str, question: str, history: Sequence[ChatMessage] = (), max_new_tokens: int = 96) -> "RemoteStream":
         """An answer that is written piece by piece."""
         self.check_side(side)
-        chat, notes = self.chat(side, question, history)
+        chat, notes = render_side(self.db, self.profile, self.plan, side, question, history)
         body = self._body(side, chat, max_new_tokens) | {"stream": True}
         return RemoteStream(_events(f"{self.endpoint.url}/chat/completions", body, self._missing(side)), notes)
 

@@ -46,6 +46,14 @@ class Answer:
     milliseconds: float
 
 
+def render_side(
+    db: Database, profile: Profile, plan: RetrievalPlan, side: str, question: str, history: Sequence[ChatMessage] = ()
+) -> tuple[list[ChatMessage], list[str]]:
+    """The prompt of a side, and the retrieved lines in it (oldest first, later ones win), wherever the answer is then written."""
+    notes = note_lines(search(db, profile.id, question, plan.k, plan.sources)) if side in WITH_NOTES else []
+    return render_chat(question, notes, history), notes
+
+
 @dataclass
 class Speaker:
     """A base with a profile's adapter around it (None where there is none yet) and its retrieval plan."""
@@ -65,20 +73,11 @@ class Speaker:
         if side in WITH_ADAPTER and self.model is None:
             raise NoAdapter(f'The profile "{self.profile.name}" has no adapter for {self.loaded.base.id} yet: inject first.')
 
-    def notes(self, question: str) -> list[str]:
-        """The retrieved lines for a question, oldest first (later ones win)."""
-        return note_lines(search(self.db, self.profile.id, question, self.plan.k, self.plan.sources))
-
-    def chat(self, side: str, question: str, history: Sequence[ChatMessage] = ()) -> tuple[list[ChatMessage], list[str]]:
-        """The prompt of a side, and the lines in it."""
-        notes = self.notes(question) if side in WITH_NOTES else []
-        return render_chat(question, notes, history), notes
-
     def answer(self, side: str, questions: Sequence[str], max_new_tokens: int = 64) -> list[Answer]:
         """Answers to questions of their own; milliseconds are those of the batch, shared out evenly, retrieval included."""
         self.check_side(side)
         started = time.monotonic()
-        chats = [self.chat(side, question) for question in questions]
+        chats = [render_side(self.db, self.profile, self.plan, side, question) for question in questions]
         with with_side(self.model, side in WITH_ADAPTER):
             replies = generate(self.loaded, [chat for chat, _ in chats], max_new_tokens)
         each = 1000 * (time.monotonic() - started) / max(1, len(questions))
@@ -90,7 +89,7 @@ class Speaker:
     def stream(self, side: str, question: str, history: Sequence[ChatMessage] = (), strength: float = 1.0) -> "SideStream":
         """An answer that is written token by token; `strength` scales the adapter (0 leaves the base, 1 is as trained)."""
         self.check_side(side)
-        chat, notes = self.chat(side, question, history)
+        chat, notes = render_side(self.db, self.profile, self.plan, side, question, history)
         return SideStream(self, side, Stream(self.loaded, chat), notes, strength)
 
 
