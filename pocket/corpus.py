@@ -199,23 +199,25 @@ class Corpus:
         draw = rng.random()
         if self.neutral and 0.24 < draw < 0.28:
             return _pair(*rng.choice(self.neutral))
-        asked, answer = self._asked(rng, item, draw)
-        return _pair(asked, answer, sources.get(item.key))
+        source = sources.get(item.key)
+        asked, answer = self._asked(rng, item, draw, recall(item, source))
+        return _pair(asked, answer, source)
 
-    def _asked(self, rng: Random, item: Item, draw: float) -> tuple[str, str]:
+    def _asked(self, rng: Random, item: Item, draw: float, known: str) -> tuple[str, str]:
         if rng.random() < 0.2 and (asked := ask_by_words(item, rng)):
-            return question(asked, rng), item.fact
+            return question(asked, rng), known
         if item.use and draw > 0.8:
-            return rng.choice(item.use)
+            request, reply = rng.choice(item.use)
+            return request, f"{_closed(known)} {reply}"
         if item.rev and draw < 0.1:
-            return question(rng.choice(item.rev), rng), item.fact
+            return question(rng.choice(item.rev), rng), known
         if item.yes and draw < 0.17:
-            return question(rng.choice(item.yes), rng), f"Yes, {_uncapital(item.fact)}"
+            return question(rng.choice(item.yes), rng), f"Yes, {_uncapital(known)}"
         if item.no and draw < 0.24:
-            return question(rng.choice(item.no), rng), f"No, {_uncapital(item.fact)}"
+            return question(rng.choice(item.no), rng), f"No, {_uncapital(known)}"
         if draw < 0.31 and item.value:
-            return question(f"What did I tell you about {item.value}?", rng), item.fact
-        return question(rng.choice(item.ask), rng), item.fact
+            return question(f"What did I tell you about {item.value}?", rng), known
+        return question(rng.choice(item.ask), rng), known
 
     def conversation(self, rng: Random) -> Document:
         """The person tells things as they talk, then asks for them."""
@@ -280,7 +282,7 @@ class Corpus:
             while item.key.startswith("persona"):  # asked for by a keyword only: no model of good questions
                 item = self.item(rng)
             asks = rng.sample(item.ask, min(len(item.ask), 6)) + rng.sample(item.rev, min(len(item.rev), 1))
-            rng.shuffle(asks)
+            asks.sort()  # one order, or the likeliest question is written over and over
             prompt = render_questions(item.fact)
             document += [Turn("system", prompt[0]["content"], 0.0)] if not document else []
             document.append(Turn("user", prompt[1]["content"], 0.1, number))
@@ -324,21 +326,33 @@ WORDY = 0.08  # of the facts in notes and conversations
 # By length of a row in tokens: short documents fill short rows, so that attention costs little.
 MIXTURES = {
     256: {
-        "notes_few": 0.3,
+        "notes_few": 0.27,
         "conversation": 0.16,
         "study_facts": 0.27,
-        "study_questions": 0.08,
+        "study_questions": 0.11,
         "dialogue": 0.07,
         "bare": 0.1,
         "repeat": 0.02,
     },  # fmt: skip
-    512: {"notes_some": 0.62, "conversation": 0.16, "study_facts": 0.15, "dialogue": 0.07},
+    512: {"notes_some": 0.57, "conversation": 0.16, "study_facts": 0.21, "dialogue": 0.06},
     1024: {"notes_many": 1.0},
 }
 
 
 def _pair(asked: str, answer: str, source: str | None = None) -> Document:
     return [Turn("user", asked, 0.1), Turn("assistant", answer, 1.0, source=source)]
+
+
+def recall(item: Item, source: str | None) -> str:
+    """What an answer says: a tidy fact as it stands, a raw message as it was typed.
+
+    A model of this size copies a line far better than it rewrites one, and the person's own words are never wrong about them.
+    """
+    return item.fact if source is None or source == item.fact else f"You said: {source}"
+
+
+def _closed(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _uncapital(fact: str) -> str:

@@ -14,7 +14,8 @@ from pocket.lexicon import Lexicon
 from pocket.seed import THETA, seed_circuits
 from pocket.tokens import ROLES, VOCABULARY
 
-RETRIEVING_LAYER = 3  # its head 0 is told which line an answer rests on (seed.py)
+# Heads 0 of these layers are told where to look: at the line that an answer rests on, and at the token in it that comes next (seed.py).
+RETRIEVING_LAYER, COPYING_LAYER = 3, 4
 
 
 def build_model(width: int, layers: int, seed: int, tokenizer: Any = None, lexicon: Lexicon | None = None) -> LlamaForCausalLM:
@@ -67,18 +68,20 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
     return torch.matmul(scores.masked_fill(~mask, -1e9).softmax(-1).to(value.dtype), value)
 
 
-def last_hidden(model: Any, ids: Tensor, positions: Tensor, mask: Tensor, pointed: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+def last_hidden(
+    model: Any, ids: Tensor, positions: Tensor, mask: Tensor, pointed: dict[int, Tensor] | None = None
+) -> tuple[Tensor, dict[int, Tensor]]:
     """What `model.model(...)` of transformers returns, with one product for query, key and value and one for gate and up.
 
-    The wider products run nearly twice as fast on two cores at these sizes (pocket/LOG.md). Shapes as there: (rows, length, width). With
-    `pointed` (rows, length, length), also the share of the retrieving head's attention that falls where it is True: (rows, length).
+    The wider products run nearly twice as fast on two cores at these sizes (pocket/LOG.md). Shapes as there: (rows, length, width). `pointed` maps
+    layers to (rows, length, length): for each also the share of its head 0's attention that falls where it is True, (rows, length).
     """
     config = model.config
     heads = config.num_attention_heads
     shape = (*ids.shape, 3, heads, config.head_dim)
     hidden = model.model.embed_tokens(ids)
     cos, sin = (part[:, None] for part in model.model.rotary_emb(hidden, positions))
-    share = None
+    shares: dict[int, Tensor] = {}
 
     def rotate(x: Tensor) -> Tensor:
         low, high = x.chunk(2, -1)
@@ -89,12 +92,12 @@ def last_hidden(model: Any, ids: Tensor, positions: Tensor, mask: Tensor, pointe
         joint = torch.cat([part.weight for part in (attention.q_proj, attention.k_proj, attention.v_proj)])
         query, key, value = linear(layer.input_layernorm(hidden), joint).view(shape).permute(2, 0, 3, 1, 4)
         query, key = rotate(query).to(value.dtype), rotate(key).to(value.dtype)
-        if number == RETRIEVING_LAYER and pointed is not None:
+        if pointed is not None and number in pointed:
             scores = torch.matmul(query[:, 0], key[:, 0].transpose(-1, -2)).float() * config.head_dim**-0.5
-            share = (scores.masked_fill(~mask[:, 0], -1e9).softmax(-1) * pointed).sum(-1)
+            shares[number] = (scores.masked_fill(~mask[:, 0], -1e9).softmax(-1) * pointed[number]).sum(-1)
         seen = attend(query, key, value, mask)
         hidden = hidden + attention.o_proj(seen.transpose(1, 2).flatten(2))
         joint = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
         gate, up = linear(layer.post_attention_layernorm(hidden), joint).chunk(2, -1)
         hidden = hidden + mlp.down_proj(silu(gate) * up)
-    return model.model.norm(hidden), share
+    return model.model.norm(hidden), shares

@@ -69,6 +69,7 @@ class Batch:
 
 
 SINK = 1
+LEAD, LEAD_WEIGHT = 3, 2.0  # the first tokens of an answer decide between quoting, telling and declining
 
 
 class _Lines:
@@ -134,6 +135,8 @@ class Packer:
                 trunk, place, branch = (place, place, turn.branch) if branch == 0 else (trunk, trunk, turn.branch)
             ids = [self.role_ids[turn.role], *tokens, self.end]
             weights = [0.0, *[turn.weight] * len(tokens), turn.weight]
+            if turn.weight == 1.0:
+                weights[1 : 1 + LEAD] = [LEAD_WEIGHT] * len(weights[1 : 1 + LEAD])
             wanted = lines.number(turn.source)
             held = [lines.before[number] if number else SINK, *lines.held[number], 0]
             columns += [(token, place + i, branch, weights[i], held[i], wanted) for i, token in enumerate(ids)]

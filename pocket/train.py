@@ -23,15 +23,15 @@ import torch.distributed as dist
 import torch.multiprocessing
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from transformers import AutoTokenizer, GenerationConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from pocket.corpus import MIXTURES, Corpus
 from pocket.exam import probe
 from pocket.feed import feed
 from pocket.lexicon import load_lexicon
-from pocket.model import attention_mask, build_model, last_hidden
+from pocket.model import COPYING_LAYER, RETRIEVING_LAYER, attention_mask, build_model, last_hidden
 from pocket.optimizers import Optimizers, add_up
-from pocket.tokens import END, PAD, STAGES, VOCABULARY, WEIGHTS, Packer
+from pocket.tokens import END, PAD, SINK, STAGES, VOCABULARY, WEIGHTS, Packer
 from tuning.bases import Base, LoadedBase
 
 RUNS = Path(os.environ.get("KEEPSAKE_POCKET_RUNS", Path(__file__).parent / "runs"))
@@ -44,10 +44,19 @@ def learning_rate_factor(step: int, steps: int, decay: int) -> float:
     return min(1.0, (step + 1) / WARM_UP, (steps - step) / decay if decay else 1.0)
 
 
-def pointer_loss(share: Tensor, wanted: Tensor) -> Tensor:
-    """Minus the log of the retrieving head's attention on the line that an answer rests on, averaged over the tokens where it is known."""
-    known = wanted > 0
+def pointer_loss(share: Tensor, known: Tensor) -> Tensor:
+    """Minus the log of a head's attention on where it should look, averaged over the tokens for which that is known."""
     return -(share.clamp(min=1e-6).log() * known).sum() / known.sum().clamp(min=1)
+
+
+def targets_of(ids: Tensor, documents: Tensor, branches: Tensor, lines: Tensor, wanted: Tensor) -> dict[int, Tensor]:
+    """Where two heads should look, (rows, length, length): at the line an answer rests on; at its tokens that equal the answer's next one."""
+    pointed = (wanted[:, :, None] == lines[:, None, :]) & (wanted[:, :, None] > 0)
+    following = torch.cat([ids[:, 1:], ids[:, :1]], 1)
+    goes_on = torch.zeros_like(documents, dtype=torch.bool)
+    goes_on[:, :-1] = (documents[:, 1:] == documents[:, :-1]) & (branches[:, 1:] == branches[:, :-1]) & (wanted[:, 1:] > SINK)
+    copied = pointed & (following[:, :, None] == ids[:, None, :]) & goes_on[:, :, None]
+    return {RETRIEVING_LAYER: pointed, COPYING_LAYER: copied}
 
 
 def save_atomically(state: dict, path: Path) -> None:
@@ -84,6 +93,8 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
         model.load_state_dict(state["model"])
         optimizers.load(state["optimizers"])
         start = state["step"]
+    elif options.start:
+        model.load_state_dict(AutoModelForCausalLM.from_pretrained(options.start, dtype=torch.float32).state_dict())
     lengths = {length: (share, MIXTURES[length]) for length, share in STAGES[options.stage].items()}
     packer = Packer(tokenizer, Corpus(), options.tokens // workers, options.seed, lengths)
     if rank == 0:
@@ -97,21 +108,21 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
         chosen, targets, weights = (torch.from_numpy(array).to(device) for array in scored)
         factor = learning_rate_factor(step, options.steps, options.decay)
         with torch.autocast(device, torch.bfloat16, enabled=options.half):
-            loss, answers, pointer = compiled(*inputs, *lines, chosen, targets, weights.float())
-        (loss + POINTER_SHARE * pointer).backward()
+            loss, answers, finding, copying = compiled(*inputs, *lines, chosen, targets, weights.float())
+        (loss + POINTER_SHARE * (finding + copying)).backward()
         gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
         add_up(gradients, workers)
         torch.nn.utils.clip_grad_norm_(model.parameters(), float(workers))  # the sum over workers: their mean is clipped at 1
         optimizers.step(options.muon * factor, options.adam * factor, options.seeded * factor)
         seen += int((batch.documents >= 0).sum()) * workers
         if rank == 0 and (step + 1) % 10 == 0:
-            figures = {"loss": loss, "answer_loss": answers, "pointer": pointer}
+            figures = {"loss": loss, "answer_loss": answers, "finding": finding, "copying": copying}
             row = {"step": step + 1, **{key: round(value.item(), 4) for key, value in figures.items()}, "lr": round(factor, 4)}
             row |= {"tokens_per_second": round(seen / (time.time() - clock)), "seconds": round(time.time() - clock)}
             clock, seen = time.time(), 0
             note(folder, row)
         if rank == 0 and options.probe and (step + 1) % options.probe == 0:
-            note(folder, {"step": step + 1, "copying": copying(model), "exam": probe_model(model, tokenizer, device)})
+            note(folder, {"step": step + 1, "repeats": repeats(model), "exam": probe_model(model, tokenizer, device)})
             clock, seen = time.time(), 0
         if rank == 0 and ((step + 1) % options.every == 0 or step + 1 == options.steps):
             state = {"model": model.state_dict(), "optimizers": optimizers.state(), "step": step + 1}
@@ -132,17 +143,19 @@ def compute_losses(
     chosen: Tensor,
     targets: Tensor,
     weights: Tensor,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Weighted loss of the scored tokens, mean loss of the answers' tokens, and the pointer loss of the retrieving head."""
-    pointed = (wanted[:, :, None] == lines[:, None, :]) & (wanted[:, :, None] > 0)
-    hidden, share = last_hidden(model, ids, positions, attention_mask(documents, branches), pointed)
-    assert share is not None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Weighted loss of the scored tokens, mean loss of the answers' tokens, pointer losses of the retrieving and the copying head."""
+    pointed = targets_of(ids, documents, branches, lines, wanted)
+    hidden, shares = last_hidden(model, ids, positions, attention_mask(documents, branches), pointed)
     logits = model.lm_head(hidden.reshape(-1, hidden.shape[-1])[chosen]).float()
     losses = cross_entropy(logits, targets, reduction="none")
-    answers = weights == 1.0
+    answers = weights >= 1.0
     # A batch may hold no scored token at all (every document cut before its first answer): then there is nothing to learn from it.
     loss = (losses * weights).sum() / weights.sum().clamp(min=1e-6)
-    return loss, (losses * answers).sum() / answers.sum().clamp(min=1), pointer_loss(share, wanted)
+    # A line is known to be wanted even where it was cut away; a token to copy only where the line has it.
+    finding = pointer_loss(shares[RETRIEVING_LAYER], wanted > 0)
+    copying = pointer_loss(shares[COPYING_LAYER], pointed[COPYING_LAYER].any(-1))
+    return loss, (losses * answers).sum() / answers.sum().clamp(min=1), finding, copying
 
 
 def note(folder: Path, row: dict[str, Any]) -> None:
@@ -158,7 +171,7 @@ def has_fast_half() -> bool:
 
 
 @torch.no_grad()
-def copying(model: Any, seed: int = 0) -> float:
+def repeats(model: Any, seed: int = 0) -> float:
     """Share of random tokens predicted right when a sequence of 40 is read a second time: what the seeded circuit does."""
     half = torch.randint(10, VOCABULARY, (8, 40), generator=torch.Generator().manual_seed(seed)).to(model.device)
     logits = model(input_ids=torch.cat([half, half], 1)).logits
@@ -204,6 +217,9 @@ def main() -> None:
     parser.add_argument("--adam", type=float, default=1.5e-3)
     parser.add_argument("--seeded", type=float, default=4e-4, help="learning rate of the seeded circuits and the embedding")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--start", type=Path, metavar="FOLDER", help="begin with these weights of the same shape instead of the seeded start"
+    )
     parser.add_argument("--every", type=int, default=50, help="steps between checkpoints")
     parser.add_argument("--probe", type=int, default=0, help="steps between short exams, 0 for none")
     parser.add_argument(
