@@ -29,7 +29,7 @@ from tuning.generate import generate, generate_lines
 from tuning.likelihood import encode_example, pad_batch
 from tuning.prompts import ChatMessage, is_abstention, render_chat, render_questions, render_study
 from tuning.scores import holds_answer, wilson_interval
-from tuning.study import parse_facts, sure_lines
+from tuning.study import facts_of
 
 Chat = list[ChatMessage]
 
@@ -118,7 +118,7 @@ def study_scores(loaded: LoadedBase, examiner: Examiner, size: int) -> tuple[lis
     replies = generate_lines(loaded, [render_study(text) for text, _ in messages], max_new_tokens=72)
     right, found = [], []
     for (text, value), lines in zip(messages, replies):
-        facts = parse_facts(sure_lines(lines, Counter()), text, Counter())
+        facts, _ = facts_of(lines, text, Counter())
         right += [bool(value) and holds_answer(fact, value) for fact in facts]
         if value:
             found.append(any(holds_answer(fact, value) for fact in facts))

@@ -69,7 +69,7 @@ class Batch:
 
 
 SINK = 1
-LEAD, LEAD_WEIGHT = 3, 2.0  # the first tokens of an answer decide between quoting, telling and declining
+LEAD, LEAD_WEIGHT = 5, 4.0  # the first tokens of an answer decide what is told; the rest of a copied line follows by itself
 
 
 class _Lines:

@@ -36,7 +36,7 @@ from tuning.bases import Base, LoadedBase
 
 RUNS = Path(os.environ.get("KEEPSAKE_POCKET_RUNS", Path(__file__).parent / "runs"))
 WARM_UP = 40
-POINTER_SHARE = 0.3
+FINDING_SHARE, COPYING_SHARE = 0.6, 1.0
 
 
 def learning_rate_factor(step: int, steps: int, decay: int) -> float:
@@ -109,7 +109,7 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
         factor = learning_rate_factor(step, options.steps, options.decay)
         with torch.autocast(device, torch.bfloat16, enabled=options.half):
             loss, answers, finding, copying = compiled(*inputs, *lines, chosen, targets, weights.float())
-        (loss + POINTER_SHARE * (finding + copying)).backward()
+        (loss + FINDING_SHARE * finding + COPYING_SHARE * copying).backward()
         gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
         add_up(gradients, workers)
         torch.nn.utils.clip_grad_norm_(model.parameters(), float(workers))  # the sum over workers: their mean is clipped at 1

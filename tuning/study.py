@@ -76,10 +76,8 @@ def study_messages(db: Database, profile_id: int, loaded: LoadedBase, report: St
         part = readable[start : start + 96]
         replies = generate_lines(loaded, [render_study(message.text) for message in part], max_new_tokens=72)
         for message, lines in zip(part, replies):
-            texts = parse_facts(sure_lines(lines, report.dropped), message.text, report.dropped)
-            if not texts and found_something(lines):
-                texts = said_back(message.text)
-                report.in_own_words += len(texts)
+            texts, in_own_words = facts_of(lines, message.text, report.dropped)
+            report.in_own_words += in_own_words
             found += _keep_facts(db, profile_id, message, texts)
         mark_studied(db, [message.id for message in part], studier)
         if progress:
@@ -88,6 +86,18 @@ def study_messages(db: Database, profile_id: int, loaded: LoadedBase, report: St
     report.facts += len(found)
     report.superseded += replace_corrected(db, profile_id, found, {message.id: message.text for message in readable})
     return found
+
+
+def facts_of(lines: Sequence[tuple[str, float]], message: str, dropped: Counter[str]) -> tuple[list[str], int]:
+    """The facts of a study reply that may be kept, and how many of them are the person's own sentences.
+
+    Where the base saw something but put nothing well, the message serves in the second person.
+    """
+    texts = parse_facts(sure_lines(lines, dropped), message, dropped)
+    if texts or not found_something(lines):
+        return texts, 0
+    texts = said_back(message)
+    return texts, len(texts)
 
 
 def found_something(lines: Sequence[tuple[str, float]]) -> bool:
