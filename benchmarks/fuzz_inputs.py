@@ -5,6 +5,8 @@ A fixture is first made small (a few items of each list, some lines of a text), 
 """
 
 import json
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,8 +14,9 @@ from typing import Any
 FIXTURES = Path(__file__).parent.parent / "tests" / "fixtures"
 SUFFIXES = {".txt", ".json", ".jsonl", ".csv", ".md", ".html", ".mbox", ".eml", ""}
 LARGEST = 60_000  # bytes of a fixture
-KEPT_ITEMS, KEPT_LINES, KEPT_BYTES = 6, 40, 6_000
+KEPT_ITEMS, KEPT_LINES, KEPT_BYTES = (1, 2, 2, 3, 3, 6), 30, 4_000
 MOST_BESIDE = 40_000  # bytes of the files beside it
+READ_BESIDE, SOME_BESIDE = 4_000, 2  # of more bytes than this, only so many files lie beside an input
 
 Files = list[tuple[str, bytes]]
 Unit = tuple[Files, int]  # files that lie together, and the place of the one that is damaged
@@ -62,62 +65,75 @@ def damaged(known: list[Unit], seed: str) -> Files:
     files, place = rng.choice(known)
     name, content = files[place]
     others, _ = rng.choice(known)
-    content = small(content, rng)
-    for _ in range(rng.choice((0, 1, 1, 1, 2, 2, 3, 4))):
-        kind = rng.random()
-        if kind < 0.5:
-            content = odd_structure(content, rng)
-        elif kind < 0.7:
+    wounds = [rng.random() for _ in range(rng.choice((0, 1, 1, 1, 2, 2, 3, 4)))]
+    content = small(content, rng, sum(kind < 0.5 for kind in wounds))
+    for kind in wounds:
+        if 0.5 <= kind < 0.7:
             content = odd_lines(content, rng)
-        else:
+        elif kind >= 0.7:
             content = odd_bytes(content, others[0][1], rng)
-    return [*files[:place], (name, content), *files[place + 1 :]]
+    beside = files[:place] + files[place + 1 :]
+    if sum(len(other) for _, other in beside) > READ_BESIDE:
+        beside = rng.sample(beside, min(SOME_BESIDE, len(beside)))
+    return [*beside, (name, content)]
 
 
-def small(content: bytes, rng: Random) -> bytes:
-    """A fixture cut down to a few items or lines."""
+def small(content: bytes, rng: Random, wounds: int) -> bytes:
+    """A fixture cut down to a few items or lines, so many times damaged in its structure."""
+    document = _parsed(content)
+    if document is not None:
+        document = _fewer(document, rng)
+        for _ in range(wounds):
+            if holders := list(_holders(document)):
+                _change(rng.choice(holders), rng)
+        return dumped(document, rng)
+    lines = content.splitlines(keepends=True)
+    if len(lines) > KEPT_LINES:
+        start = rng.randrange(len(lines) - KEPT_LINES // 2)
+        head = lines[: rng.randint(0, 12)]
+        lines = head + lines[start : start + rng.randint(5, KEPT_LINES)]
+    text = b"".join(lines)[:KEPT_BYTES]
+    for _ in range(wounds):
+        text = odd_record(text, rng)
+    return text
+
+
+@cache
+def _parsed(content: bytes) -> Any:
+    """The list or object of a JSON fixture, to be copied before it is changed; None for other text."""
     try:
         document = json.loads(content)
     except ValueError:
-        lines = content.splitlines(keepends=True)
-        if len(lines) > KEPT_LINES:
-            start = rng.randrange(len(lines) - KEPT_LINES // 2)
-            head = lines[: rng.randint(0, 12)]
-            lines = head + lines[start : start + rng.randint(5, KEPT_LINES)]
-        return b"".join(lines)[:KEPT_BYTES]
-    return dumped(_fewer(document, rng), rng)
+        return None
+    return document if isinstance(document, list | dict) else None
 
 
 def _fewer(value: Any, rng: Random) -> Any:
     if isinstance(value, list):
-        if len(value) > KEPT_ITEMS:
-            value = [value[place] for place in sorted(rng.sample(range(len(value)), KEPT_ITEMS))]
+        most = rng.choice(KEPT_ITEMS)
+        if len(value) > most:
+            value = [value[place] for place in sorted(rng.sample(range(len(value)), most))]
         return [_fewer(item, rng) for item in value]
     return {key: _fewer(item, rng) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def dumped(document: Any, rng: Random) -> bytes:
-    """JSON in one of the layouts that exports have."""
-    return json.dumps(document, indent=rng.choice((None, 1, 2)), ensure_ascii=rng.random() < 0.5).encode("utf-8", "replace")
+    """JSON in one of the layouts that exports have, mostly the short one, which is the fastest to make."""
+    return json.dumps(document, indent=rng.choice((None, None, None, 1, 2)), ensure_ascii=rng.random() < 0.5).encode("utf-8", "replace")
 
 
-def odd_structure(content: bytes, rng: Random) -> bytes:
-    """JSON (or one line of JSON lines) with a value changed, taken away or doubled; other text with odd bytes."""
+def odd_record(content: bytes, rng: Random) -> bytes:
+    """JSON lines with a value of one line changed, taken away or doubled; other text with odd bytes."""
     lines = content.split(b"\n")
-    for place in (None, rng.randrange(len(lines))):
-        try:
-            document = json.loads(content if place is None else lines[place])
-        except (ValueError, RecursionError):
-            continue
-        holders = list(_holders(document))
-        if not holders:
-            return content
+    place = rng.randrange(len(lines))
+    try:
+        document = json.loads(lines[place])
+    except (ValueError, RecursionError):
+        return odd_bytes(content, content, rng)
+    if holders := list(_holders(document)):
         _change(rng.choice(holders), rng)
-        if place is None:
-            return dumped(document, rng)
         lines[place] = json.dumps(document).encode("utf-8", "replace")
-        return b"\n".join(lines)
-    return odd_bytes(content, content, rng)
+    return b"\n".join(lines)
 
 
 def _holders(value: Any) -> Any:
@@ -143,7 +159,7 @@ def _change(holder: Any, rng: Random) -> None:
     elif kind == 3 and isinstance(holder, dict):
         holder[place] = holder[rng.choice(list(holder))]
     else:
-        holder[place] = rng.choice(ODD_VALUES)
+        holder[place] = deepcopy(rng.choice(ODD_VALUES))
 
 
 def odd_lines(content: bytes, rng: Random) -> bytes:

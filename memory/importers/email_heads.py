@@ -6,7 +6,7 @@ Real mails break the rules that the email package reads heads by, so their raw t
 import re
 from binascii import a2b_base64, a2b_qp
 from datetime import UTC, datetime
-from email.message import EmailMessage
+from email.message import Message
 from email.utils import parsedate_to_datetime
 
 from memory.importers.email_parts import decoded
@@ -45,7 +45,7 @@ _DRAFTS = frozenset(
 _OF_MACHINES = ("List-Id", "List-Unsubscribe", "X-Autoreply", "X-Autorespond", "X-Failed-Recipients")
 
 
-def head(mail: EmailMessage, name: str) -> str:
+def head(mail: Message, name: str) -> str:
     """A head as it stands in the file, in one line; "" where there is none."""
     raw = next((str(value) for key, value in mail.raw_items() if key.casefold() == name.casefold()), "")
     raw = re.sub(r"\r?\n|\r", "", raw[:LONGEST_HEAD])
@@ -73,7 +73,7 @@ def _decoded_words(run: re.Match[str]) -> str:
     return "".join(decoded(raw, charset) for charset, raw in pieces)
 
 
-def sender_of(mail: EmailMessage) -> tuple[str, str]:
+def sender_of(mail: Message) -> tuple[str, str]:
     """The name and the address of who wrote a mail, ("", "") where nobody is named; without a name the address stands for it."""
     for name in ("From", "Sender"):
         raw = head(mail, name)[:LONGEST_SENDER]
@@ -88,7 +88,7 @@ def sender_of(mail: EmailMessage) -> tuple[str, str]:
     return "", ""
 
 
-def subject_of(mail: EmailMessage) -> tuple[str, bool]:
+def subject_of(mail: Message) -> tuple[str, bool]:
     """The subject without "Re:" and "Fwd:" of any language, and whether it said that the mail is passed on."""
     subject, passed_on = _spoken(head(mail, "Subject")), False
     while found := _PREFIX.match(subject):
@@ -96,7 +96,7 @@ def subject_of(mail: EmailMessage) -> tuple[str, bool]:
     return subject.strip() or NO_SUBJECT, passed_on
 
 
-def moment_of(mail: EmailMessage, postmark: str) -> datetime | None:
+def moment_of(mail: Message, postmark: str) -> datetime | None:
     """When a mail was sent, in UTC where it names its zone; where that is missing or impossible, when it came in (`postmark`: UTC)."""
     stamp = re.sub(r"^From (?:\S+ )?(?=[A-Z][a-z]{2},? )", "", postmark.strip())
     for written, zone in ((head(mail, "Date"), None), (head(mail, "Received").rpartition(";")[2], None), (stamp, UTC)):
@@ -112,7 +112,7 @@ def moment_of(mail: EmailMessage, postmark: str) -> datetime | None:
     return None
 
 
-def reason_to_skip(mail: EmailMessage, address: str, folders: set[str]) -> str | None:
+def reason_to_skip(mail: Message, address: str, folders: set[str]) -> str | None:
     """Why a mail is not what a person wrote to somebody, or None; `folders` are the names of where it lies, in lower case."""
     labels = folders | {label.strip().strip('"').casefold() for label in _spoken(head(mail, "X-Gmail-Labels")).split(",")}
     status = re.fullmatch(r"[0-9A-Fa-f]{4}", head(mail, "X-Mozilla-Status").strip())

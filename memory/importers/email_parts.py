@@ -5,7 +5,7 @@ Attachments and attached mails are not looked into; of a mail quoted in HTML onl
 
 import re
 from collections.abc import Iterator
-from email.message import EmailMessage
+from email.message import Message
 from html.parser import HTMLParser
 from typing import cast
 
@@ -26,18 +26,18 @@ _QUOTE = re.compile(r"yahoo_quoted|mail-editor-reference-message-container|isRep
 _SIGNATURE = re.compile(r"gmail_signature|moz-signature|ms-outlook-mobile-signature|protonmail_signature_block")
 
 
-def text_of_mail(mail: EmailMessage) -> str:
+def text_of_mail(mail: Message) -> str:
     """All text that a mail shows, in its order."""
     return "\n\n".join(text for text in _texts(mail, 0) if text.strip())
 
 
-def _texts(part: EmailMessage, depth: int) -> Iterator[str]:
+def _texts(part: Message, depth: int) -> Iterator[str]:
     """The texts of a part; of alternatives the plain one, or the HTML where that is empty."""
     kind = part.get_content_type()
     if part.get_content_disposition() == "attachment" or part.get_filename() or depth > DEEPEST:
         return
     if part.is_multipart() and part.get_content_maintype() == "multipart":
-        inner = [cast(EmailMessage, one) for one in part.iter_parts()]
+        inner = cast(list[Message], part.get_payload())
         if kind != "multipart/alternative":
             for one in inner:
                 yield from _texts(one, depth + 1)
@@ -56,7 +56,7 @@ def _texts(part: EmailMessage, depth: int) -> Iterator[str]:
         yield text
 
 
-def _body(part: EmailMessage) -> str:
+def _body(part: Message) -> str:
     payload = part.get_payload(decode=True)
     if not isinstance(payload, bytes):
         return ""
