@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from memory.errors import BadExport
 from memory.importers import parse_export
 from memory.importers import plain as room
-from memory.importers.export import ParsedExport, clean_text
+from memory.importers.export import Options, ParsedExport, clean_text
 from memory.importers.plain import FORMAT
 from memory.importers.sources import read_bundles
 
@@ -137,6 +137,32 @@ def test_random_records_come_back_as_they_were(records: list[tuple[str, str, dat
         path.write_bytes(content.encode())
         export = parse_export(path)
     assert rows(export) == [(clean_text(chat), sender, time, clean_text(text)) for chat, sender, time, text in table]
+
+
+def moments(path: Path, wished: str | None = None) -> tuple[list[str], str | None, bool]:
+    """The times of a file, how day and month were told apart, and whether that is open."""
+    export = parse_export(path, Options(wished))
+    times = [m.timestamp.isoformat(timespec="minutes") if m.timestamp else "" for m in export.messages]
+    return times, export.report.date_order, export.report.ambiguous_dates
+
+
+def test_the_dates_of_a_spreadsheet_are_read_as_the_whole_file_says(tmp_path: Path) -> None:
+    path = tmp_path / "chat.csv"
+    path.write_text(
+        'Date,From,Message\n5/6/2024 7:08:00 PM,A,x\n5/13/2024 7:08 AM,A,x\n5/14/2024,A,x\n"May 15, 2024 9:01 PM",A,x\n,A,x\nsoon,A,x\n'
+    )
+    times, order, open_ = moments(path)
+    assert times == ["2024-05-06T19:08", "2024-05-13T07:08", "2024-05-14T00:00", "2024-05-15T21:01", ""]
+    assert order and order.startswith("month-day-year") and not open_
+    assert parse_export(path).skipped == {"malformed records": 1}
+
+
+def test_dates_that_fit_both_orders_are_asked_about_and_a_clock_may_have_a_column_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "chat.csv"
+    path.write_text("Date;Time;Sender;Text\n06/05/2024;07:08;A;x\n06/06/2024;19:09;A;x\n")
+    assert moments(path)[0] == ["2024-05-06T07:08", "2024-06-06T19:09"] and moments(path)[2]
+    assert moments(path, "month-day-year")[0] == ["2024-06-05T07:08", "2024-06-06T19:09"]
+    assert not moments(path, "month-day-year")[2]
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -119,6 +119,27 @@ def test_a_folder_and_a_zip_are_read_as_they_come_and_links_are_not_followed(db:
     assert done["imported"] == 2 and not [m for m in list_messages(db, 1) if m.text == "outside"]
 
 
+def test_what_is_left_closed_in_a_zip_is_said_and_windows_paths_are_paths(db: Database, tmp_path: Path) -> None:
+    line = "25/04/2024, 10:00 - {}: hello from here\n"
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("Walks\\_chat.txt", line.format("Ana"))
+        archive.writestr("..\\..\\evil.txt", line.format("Eve"))
+        archive.writestr("inner.zip", b"PK")
+    report = preview_files(db, "ana", [tmp_path / "all.zip"])
+    assert [row["sender"] for row in report["senders"]] == ["Ana"] and report["examples"][0]["conversation"] == "Walks"
+    assert any("inner.zip" in note and "unpack" in note for note in report["notes"])
+    assert any("evil.txt" in note and "lead out" in note for note in report["notes"])
+
+
+def test_many_small_bombs_in_one_zip_are_a_bomb(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memory.importers.sources.RATIO_MATTERS_FROM", 1_000_000)
+    with zipfile.ZipFile(tmp_path / "bombs.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(4):
+            archive.writestr(f"{number}.txt", "0" * 900_000)
+    with pytest.raises(BadExport, match="times its size"):
+        preview_files(db, "ana", [tmp_path / "bombs.zip"])
+
+
 def test_a_zip_in_a_zip_and_an_empty_folder_are_refused_with_a_sentence(db: Database, tmp_path: Path) -> None:
     inner = tmp_path / "inner.zip"
     with zipfile.ZipFile(inner, "w") as archive:

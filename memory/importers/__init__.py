@@ -42,9 +42,8 @@ class Export:
         """The messages, one at a time; every call reads anew and starts a new report."""
         self.report = Report()
         yield from self.format.parse(self.sources, self.bundle, self.report, self.options)
-        for source in self.sources:
-            for note in source.notes:
-                self.report.note(note)
+        for note in [*self.bundle.notes, *(note for source in self.sources for note in source.notes)]:
+            self.report.note(note)
 
 
 def open_exports(path: Path, options: Options = NOTHING_DECIDED) -> list[Export]:

@@ -1,9 +1,5 @@
-"""Names for chats with assistants: a chat's key and title come in, a name comes out that no other chat of the export has.
+"""Titles of chats with assistants: what the export calls a chat comes in, and its messages; a title comes out."""
 
-Assistants give many chats the same title ("New chat") and others none; two chats must never become one.
-"""
-
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,29 +7,6 @@ from memory.importers.export import USER, ParsedMessage, clean_text
 
 UNTITLED = "Untitled chat"
 TITLE_LETTERS = 40
-
-
-class ChatNames:
-    """Gives the same chat the same name however often it is asked for, and the second chat of a title " (2)"."""
-
-    def __init__(self) -> None:
-        self._names: dict[str, str] = {}
-        self._taken: set[str] = set()
-        self._of_title: Counter[str] = Counter()
-
-    def name(self, key: Any, title: str) -> str:
-        """The name of a chat; `key` is what the export knows it by: without one (no text) it is a chat of its own."""
-        known = isinstance(key, str) and bool(key)
-        if known and key in self._names:
-            return self._names[key]
-        name = ""
-        while not name or name in self._taken:
-            self._of_title[title] += 1
-            name = title if self._of_title[title] == 1 else f"{title} ({self._of_title[title]})"
-        self._taken.add(name)
-        if known:
-            self._names[key] = name
-        return name
 
 
 def title_of(title: Any, messages: Iterable[ParsedMessage]) -> str:

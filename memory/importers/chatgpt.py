@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from memory.importers.assistants import in_conversation, read_chats, seconds, time_or_none
-from memory.importers.chat_names import ChatNames, title_of
+from memory.importers.chat_names import title_of
 from memory.importers.export import (
     ASSISTANT,
     HIDDEN,
@@ -27,6 +27,7 @@ from memory.importers.export import (
     Report,
     clean_text,
 )
+from memory.importers.naming import Names
 from memory.importers.sources import Bundle, Source
 
 MALFORMED_CHATS = "malformed conversations"
@@ -54,13 +55,13 @@ def claim(bundle: Bundle) -> list[Source]:
 
 def parse(sources: list[Source], bundle: Bundle, report: Report, options: Options) -> Iterator[ParsedMessage]:
     """The messages of every conversation, each along its current branch; raises BadExport where not one conversation can be read."""
-    names = ChatNames()
+    names = Names()
     for chat in read_chats(sources, report):
         if not isinstance(chat, dict) or not isinstance(chat.get("mapping"), dict):
             report.read += 1
             report.drop(MALFORMED_CHATS, clean_text(str(chat.get("title") if isinstance(chat, dict) else chat)[:200]))
         elif messages := list(_messages(chat, report)):
-            name = names.name(chat.get("conversation_id") or chat.get("id"), title_of(chat.get("title"), messages))
+            name = names.of_chat(chat.get("conversation_id") or chat.get("id"), title_of(chat.get("title"), messages))
             yield from in_conversation(messages, name)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from memory.importers.assistants import in_conversation, read_chats, seconds, time_or_none
-from memory.importers.chat_names import ChatNames, title_of
+from memory.importers.chat_names import title_of
 from memory.importers.export import (
     ASSISTANT,
     HIDDEN,
@@ -26,6 +26,7 @@ from memory.importers.export import (
     Report,
     clean_text,
 )
+from memory.importers.naming import Names
 from memory.importers.sources import Bundle, Source
 
 ROLES = {"human": USER, "assistant": ASSISTANT}
@@ -45,13 +46,13 @@ def claim(bundle: Bundle) -> list[Source]:
 
 def parse(sources: list[Source], bundle: Bundle, report: Report, options: Options) -> Iterator[ParsedMessage]:
     """The messages of every chat; raises BadExport where not one chat can be read."""
-    names = ChatNames()
+    names = Names()
     for chat in read_chats(sources, report):
         if not isinstance(chat, dict) or not isinstance(chat.get("chat_messages"), list):
             report.read += 1
             report.drop(MALFORMED, clean_text(str(chat.get("name") if isinstance(chat, dict) else chat)[:200]))
         elif messages := list(_messages(chat, report)):
-            name = names.name(chat.get("uuid"), title_of(chat.get("name"), messages))
+            name = names.of_chat(chat.get("uuid"), title_of(chat.get("name"), messages))
             yield from in_conversation(messages, name)
 
 

@@ -15,7 +15,7 @@ from math import inf
 from typing import Any
 
 from memory.importers.assistants import time_or_none
-from memory.importers.chat_names import ChatNames, first_words
+from memory.importers.chat_names import first_words
 from memory.importers.export import (
     ASSISTANT,
     MALFORMED,
@@ -30,6 +30,7 @@ from memory.importers.export import (
     clean_text,
 )
 from memory.importers.gemini_pages import LINK, Activity, cards, heading, plain_text, read_card
+from memory.importers.naming import Names
 from memory.importers.sources import Bundle, Source, Unreadable
 
 OTHER_PRODUCTS = "activity of other Google products"
@@ -87,7 +88,7 @@ def _is_page(source: Source) -> bool:
 
 def parse(sources: list[Source], bundle: Bundle, report: Report, options: Options) -> Iterator[ParsedMessage]:
     """Each question and its answer, in the order of the file (Google's is the newest first)."""
-    names = ChatNames()
+    names = Names()
     for source in sources:
         outlook = _look_ahead(_activities(source, Report(), options))
         if not outlook.has_verbs:
@@ -208,14 +209,14 @@ def _question(activity: Activity, answer: str, outlook: Outlook) -> tuple[str, s
     return question, None if question or answer else MEDIA if activity.files else WITHOUT_TEXT
 
 
-def _conversation(activity: Activity, outlook: Outlook, names: ChatNames, report: Report) -> str:
+def _conversation(activity: Activity, outlook: Outlook, names: Names, report: Report) -> str:
     if activity.chat is None:
         report.note(BY_DAY)
         day = f"Gemini {activity.moment:%Y-%m-%d}" if activity.moment else "Gemini"
-        return names.name(f"the day {day}", day)
+        return names.of_chat(f"the day {day}", day)
     report.note(BY_LINK)
     title = outlook.first[activity.chat][2]
-    return names.name(activity.chat, first_words(outlook.without_verb(title) or title))
+    return names.of_chat(activity.chat, first_words(outlook.without_verb(title) or title))
 
 
 FORMAT = Format("gemini", "Gemini (Google Takeout, MyActivity.json or .html)", claim, parse)

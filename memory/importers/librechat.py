@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from memory.importers.assistants import in_conversation, time_or_none
-from memory.importers.chat_names import ChatNames, title_of
+from memory.importers.chat_names import title_of
 from memory.importers.export import (
     ASSISTANT,
     HIDDEN,
@@ -26,6 +26,7 @@ from memory.importers.export import (
     Report,
     clean_text,
 )
+from memory.importers.naming import Names
 from memory.importers.sources import Bundle, Source
 
 _MARKS = re.compile(r'"(?:messagesTree|isCreatedByUser|parentMessageId|exportAt)"\s*:')
@@ -46,14 +47,14 @@ def claim(bundle: Bundle) -> list[Source]:
 
 def parse(sources: list[Source], bundle: Bundle, report: Report, options: Options) -> Iterator[ParsedMessage]:
     """The messages of every conversation, each along its current branch."""
-    names = ChatNames()
+    names = Names()
     for source in sources:
         document, whole = _decode(source.text())
         before = report.read
         for conversation in document if isinstance(document, list) else [document]:
             if isinstance(conversation, dict):
                 messages = list(_parse_conversation(conversation, report))
-                name = names.name(conversation.get("conversationId"), title_of(conversation.get("title"), messages))
+                name = names.of_chat(conversation.get("conversationId"), title_of(conversation.get("title"), messages))
                 yield from in_conversation(messages, name)
             else:
                 report.read += 1

@@ -1,8 +1,9 @@
 """What importers of chats between people share: names that stay apart, times in UTC, the texts that replies answer."""
 
+from collections.abc import Hashable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import chain, count
+from itertools import chain
 from typing import Any
 
 from memory.importers.export import UnreadableTime, clean_text, parse_time
@@ -16,17 +17,26 @@ class Names:
     """One name for each key (the id of an account, of a chat), and never one name for two keys."""
 
     def __init__(self) -> None:
-        self._names: dict[str, str] = {}
+        self._names: dict[Hashable, str] = {}
         self._taken: set[str] = set()
+        self._last: dict[str, int] = {}  # the highest number of a name: assistants call thousands of chats "New chat"
 
-    def of(self, key: str, name: str, mark: str = "") -> str:
+    def of(self, key: Hashable, name: str, mark: str = "") -> str:
         """The name a key was first given; a name that another key has is told apart by `mark`, else by a number."""
         if key not in self._names:
-            numbered = (f"{name} ({number})" for number in count(2))
-            candidates = chain([name], [f"{name} ({mark})"] if mark else [], numbered)
+            candidates = chain([name], [f"{name} ({mark})"] if mark else [], self._numbered(name))
             self._names[key] = next(candidate for candidate in candidates if candidate not in self._taken)
             self._taken.add(self._names[key])
         return self._names[key]
+
+    def of_chat(self, key: Any, title: str) -> str:
+        """The name of a chat; what has no key (no text) is a chat of its own."""
+        return self.of(key if isinstance(key, str) and key else object(), title)
+
+    def _numbered(self, name: str) -> Iterator[str]:
+        while True:
+            self._last[name] = self._last.get(name, 1) + 1
+            yield f"{name} ({self._last[name]})"
 
 
 class Answered:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from memory.importers.assistants import in_conversation, read_chats, seconds, time_or_none
-from memory.importers.chat_names import ChatNames, title_of
+from memory.importers.chat_names import title_of
 from memory.importers.export import (
     ASSISTANT,
     HIDDEN,
@@ -25,6 +25,7 @@ from memory.importers.export import (
     Report,
     clean_text,
 )
+from memory.importers.naming import Names
 from memory.importers.sources import Bundle, Source
 
 _HISTORY = re.compile(r'"history"\s*:\s*\{\s*"(?:messages|currentId|current_id)"\s*:')
@@ -43,13 +44,13 @@ def claim(bundle: Bundle) -> list[Source]:
 
 def parse(sources: list[Source], bundle: Bundle, report: Report, options: Options) -> Iterator[ParsedMessage]:
     """The messages of every chat, each along its current branch."""
-    names = ChatNames()
+    names = Names()
     for chat in read_chats(sources, report):
         if not isinstance(chat, dict) or not isinstance(_inner(chat), dict):
             report.read += 1
             report.drop(MALFORMED)
         elif messages := list(_parse_chat(chat, report)):
-            name = names.name(chat.get("id"), title_of(chat.get("title") or _inner(chat).get("title"), messages))
+            name = names.of_chat(chat.get("id"), title_of(chat.get("title") or _inner(chat).get("title"), messages))
             yield from in_conversation(messages, name)
 
 

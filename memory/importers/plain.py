@@ -10,9 +10,10 @@ from itertools import dropwhile, islice
 from typing import Any
 
 from memory.errors import BadExport
-from memory.importers.chat_names import ChatNames
 from memory.importers.export import MALFORMED, Format, Options, ParsedMessage, Report
 from memory.importers.json_walk import CHUNK
+from memory.importers.naming import Names
+from memory.importers.plain_dates import WrittenTimes
 from memory.importers.plain_records import by_field, is_plain, is_turn, name_of, parse_record, turns_of, words_of
 from memory.importers.sources import Bundle, Source, Unreadable
 
@@ -30,15 +31,33 @@ def claim(bundle: Bundle) -> list[Source]:
 
 def parse(sources: list[Source], bundle: Bundle, report: Report, options: Options) -> Iterator[ParsedMessage]:
     """The messages of each file."""
-    names = ChatNames()
+    names = Names()
     for source in sources:
         shape = _shape(source)
+        if not shape:
+            continue
+        times = WrittenTimes(_written(source, shape), options.date_order)
+        times.tell(report)
         if shape == THREAD:
-            yield from _parse_document(source, names, report)
+            yield from _parse_document(source, names, times, report)
         elif shape in (ARRAY, LINES):
-            yield from _parse_json(source, shape, names, report)
-        elif shape:
-            yield from _parse_csv(source, shape, names, report)
+            yield from _parse_json(source, shape, names, times, report)
+        else:
+            yield from _parse_csv(source, shape, names, times, report)
+
+
+def _written(source: Source, shape: str) -> Iterator[Any]:
+    """The times of a file as they stand there."""
+    records: Iterator[Any]
+    if shape == THREAD:
+        records = (item for _, item in source.items("messages"))
+    elif shape in (ARRAY, LINES):
+        records = (
+            turn for record in _records(source, shape) for turn in [record, *((turns_of(record) or ()) if isinstance(record, dict) else ())]
+        )
+    else:
+        records = (row for row in _rows(source, shape) if isinstance(row, dict))
+    return (time for record in records if (time := by_field(record).get("timestamp")) is not None)
 
 
 def _shape(source: Source) -> str | None:
@@ -83,29 +102,36 @@ def _delimiter(head: str) -> str | None:
     return None
 
 
-def _parse_csv(source: Source, delimiter: str, names: ChatNames, report: Report) -> Iterator[ParsedMessage]:
+def _parse_csv(source: Source, delimiter: str, names: Names, times: WrittenTimes, report: Report) -> Iterator[ParsedMessage]:
     """The messages of a CSV file, whose columns may have any order and case."""
+    title = names.of_chat(source.name, source.title)
+    for row in _rows(source, delimiter):
+        report.read += 1
+        if isinstance(row, csv.Error):
+            report.drop(MALFORMED, row)
+        elif None in row:
+            report.drop(MALFORMED, delimiter.join(map(str, row.values())))
+        else:
+            yield from parse_record(row, title, None, times, report)
+
+
+def _rows(source: Source, delimiter: str) -> Iterator[dict[Any, Any] | csv.Error]:
+    """The rows of a CSV file; one that cannot be read gives its error."""
     csv.field_size_limit(LARGEST_FIELD)
-    title = names.name(source.name, source.title)
     lines = dropwhile(lambda line: not line.strip("\ufeff \t\f"), source.lines())
     rows = csv.DictReader((line.lstrip("\ufeff") + "\n" for line in lines), delimiter=delimiter)
     while True:
         try:
             row = next(rows, None)
         except csv.Error as error:
-            report.read += 1
-            report.drop(MALFORMED, error)
+            yield error
             continue
         if row is None:
             return
-        report.read += 1
-        if None in row:
-            report.drop(MALFORMED, delimiter.join(map(str, row.values())))
-        else:
-            yield from parse_record(row, title, None, report)
+        yield row
 
 
-def _parse_json(source: Source, shape: str, names: ChatNames, report: Report) -> Iterator[ParsedMessage]:
+def _parse_json(source: Source, shape: str, names: Names, times: WrittenTimes, report: Report) -> Iterator[ParsedMessage]:
     """The messages of records: in a first reading those of threads, in a second the loose ones."""
     loose = 0
     for record in _records(source, shape):
@@ -119,21 +145,21 @@ def _parse_json(source: Source, shape: str, names: ChatNames, report: Report) ->
             fields = by_field(record)
             name = _thread_name(fields, words_of(turns), names)
             for turn in turns:
-                yield from parse_record(turn, name, fields.get("timestamp"), report)
+                yield from parse_record(turn, name, fields.get("timestamp"), times, report)
         else:
             loose += 1
     if loose:
-        title = names.name(source.name, source.title)
+        title = names.of_chat(source.name, source.title)
         for record in _records(source, shape):
             if isinstance(record, dict) and turns_of(record) is None:
-                yield from parse_record(record, title, None, report)
+                yield from parse_record(record, title, None, times, report)
 
 
 def _records(source: Source, shape: str) -> Iterator[Any]:
     return source.records() if shape == LINES else (record for _, record in source.items(""))
 
 
-def _parse_document(source: Source, names: ChatNames, report: Report) -> Iterator[ParsedMessage]:
+def _parse_document(source: Source, names: Names, times: WrittenTimes, report: Report) -> Iterator[ParsedMessage]:
     """A file that is one thread: read once for its name, which may stand behind the messages, and once for them."""
     around: list[dict[str, Any]] = []
     words = ""
@@ -146,13 +172,13 @@ def _parse_document(source: Source, names: ChatNames, report: Report) -> Iterato
             report.warn(f"{source.name} is cut off after {report.read} messages: export it again.")
         else:
             report.read += 1
-            yield from parse_record(item, name, fields.get("timestamp"), report)
+            yield from parse_record(item, name, fields.get("timestamp"), times, report)
 
 
-def _thread_name(fields: dict[str, Any], words: str, names: ChatNames) -> str:
+def _thread_name(fields: dict[str, Any], words: str, names: Names) -> str:
     """The name that a thread has, else its first words, numbered where another thread begins with them too."""
     name = name_of(fields.get("conversation"))
-    return names.name(name or None, name or words or "Chat")
+    return names.of_chat(name or None, name or words or "Chat")
 
 
 FORMAT = Format("plain", "plain records (JSON lines, a JSON array or CSV with sender and text)", claim, parse)

@@ -15,9 +15,8 @@ from memory.importers.export import (
     Report,
     UnreadableTime,
     clean_text,
-    parse_time,
 )
-from memory.importers.naming import moment_of
+from memory.importers.plain_dates import WrittenTimes
 
 FIELDS = {
     "conversation": ("conversation", "conversation_id", "chat", "thread", "title"),
@@ -35,7 +34,10 @@ def by_field(record: Any) -> Record:
     """The record's values under our names; the first alias that occurs counts."""
     pairs = record.items() if isinstance(record, dict) else ()
     lowered = {key.strip().casefold(): value for key, value in pairs if isinstance(key, str)}
-    return {field: lowered[names[0]] for field, aliases in FIELDS.items() if (names := [a for a in aliases if a in lowered])}
+    found = {field: lowered[names[0]] for field, aliases in FIELDS.items() if (names := [a for a in aliases if a in lowered])}
+    if "timestamp" not in lowered and isinstance(lowered.get("date"), str) and isinstance(lowered.get("time"), str):
+        found["timestamp"] = f"{lowered['date']} {lowered['time']}".strip()
+    return found
 
 
 def is_plain(record: Any) -> bool:
@@ -77,8 +79,8 @@ def name_of(value: Any) -> str:
     return clean_text(str(value)) if isinstance(value, str | int | float) else ""
 
 
-def parse_record(record: Any, title: str, moment: Any, report: Report) -> Iterator[ParsedMessage]:
-    """The message of a record, if it is one; `title` and `moment` are those of its thread or file."""
+def parse_record(record: Any, title: str, moment: Any, times: WrittenTimes, report: Report) -> Iterator[ParsedMessage]:
+    """The message of a record, if it is one; `title` and `moment` are those of its thread, `times` are those of its file."""
     fields = by_field(record)
     sender, text = fields.get("sender"), text_of(fields.get("text"))
     written = fields.get("timestamp", moment)
@@ -88,19 +90,14 @@ def parse_record(record: Any, title: str, moment: Any, report: Report) -> Iterat
         report.drop(TOOLS, text)
     elif not text:
         report.drop(WITHOUT_TEXT, sender)
-    elif not _is_time(written):
-        report.drop(MALFORMED, f"unreadable time: {text}")
     else:
-        sender, timestamp = clean_text(sender), moment_of(written)
+        try:
+            timestamp = times.read(written)
+        except UnreadableTime:
+            report.drop(MALFORMED, f"unreadable time: {text}")
+            return
+        sender = clean_text(sender)
         if timestamp and timestamp.tzinfo is None:
             report.note("Times are the writer's local time: the export names no time zone.")
         role = ROLES.get(sender.casefold(), PERSON)
         yield ParsedMessage(name_of(fields.get("conversation")) or title, sender, role, timestamp, text)
-
-
-def _is_time(value: Any) -> bool:
-    try:
-        parse_time(value)
-    except UnreadableTime:
-        return False
-    return True

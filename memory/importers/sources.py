@@ -158,6 +158,7 @@ class Bundle:
 
     path: Path
     sources: list[Source]
+    notes: list[str] = field(default_factory=list)  # what was left closed
 
     def named(self, pattern: str) -> list[Source]:
         """The sources whose file name (without folders) matches the whole regular expression, in order."""
@@ -184,7 +185,7 @@ def read_bundles(path: Path) -> list[Bundle]:
     except (OSError, ValueError) as error:
         raise BadExport(f"{path} cannot be read ({error}): check the name and its permissions.") from error
     if magic in ZIP_MAGIC:
-        return [Bundle(path, _zip_sources(path))]
+        return [_read_zip(path)]
     source = Source(path.name, size, str(path), lambda: path.open("rb"))
     if not source.is_text:
         raise BadExport(f"{path} is not text (it looks like a picture, document or program): give a chat export.")
@@ -216,7 +217,7 @@ def _opener(path: Path) -> Callable[[], IO[bytes]]:
     return lambda: path.open("rb")
 
 
-def _zip_sources(path: Path) -> list[Source]:
+def _read_zip(path: Path) -> Bundle:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
@@ -224,31 +225,53 @@ def _zip_sources(path: Path) -> list[Source]:
         raise BadExport(f"{path} is a damaged or incomplete ZIP file ({error}): download or export it again.") from error
     if len(members) > MOST_MEMBERS:
         raise BadExport(f"{path} holds {len(members)} files, more than {MOST_MEMBERS}: unpack it and give the chat file.")
-    chosen = [info for info in members if PurePosixPath(info.filename).suffix.lower() in TEXT_SUFFIXES and info.file_size]
-    chosen = [info for info in chosen if not _leads_out(info)]
+    texts = [info for info in members if _place(info).suffix.lower() in TEXT_SUFFIXES and info.file_size]
+    chosen = [info for info in texts if not _leads_out(info)]
+    notes = _left_closed(path, members, texts)
     if not chosen:
-        found = ", ".join(sorted(PurePosixPath(info.filename).name for info in members)[:5]) or "nothing"
-        hint = " A ZIP inside a ZIP is not opened: unpack the outer one." if ".zip" in found.lower() else ""
+        found = ", ".join(sorted(_place(info).name for info in members)[:5]) or "nothing"
+        hint = " ".join(["", *notes])
         raise BadExport(f"{path} is a ZIP without a chat (it holds {found}): expected a text, JSON, HTML or CSV file in it.{hint}")
+    _check_sizes(path, chosen)
+    sources = [
+        Source(_place(info).as_posix(), info.file_size, f"{path} ({info.filename})", _member_opener(path, info))
+        for info in sorted(chosen, key=lambda info: info.filename)
+    ]
+    return Bundle(path, [source for source in sources if source.is_text], notes)
+
+
+def _check_sizes(path: Path, chosen: list[zipfile.ZipInfo]) -> None:
+    """Raises BadExport for what is locked, too large, or unpacks to too much."""
     if any(info.flag_bits & 1 for info in chosen):
         raise BadExport(f"{path} is protected by a password: unpack it and give the chat file.")
     total = sum(info.file_size for info in chosen)
     if total > LARGEST_BYTES:
         raise BadExport(f"{path} unpacks to {total / 1024**3:.1f} GB, over the limit of {LARGEST_BYTES / 1024**3:.1f}: split it.")
-    for info in chosen:
-        if info.file_size > RATIO_MATTERS_FROM and info.file_size > LARGEST_RATIO * max(info.compress_size, 1):
+    packed = sum(info.compress_size for info in chosen)
+    for size, of in ((total, packed), *((info.file_size, info.compress_size) for info in chosen)):
+        if size > RATIO_MATTERS_FROM and size > LARGEST_RATIO * max(of, 1):
             raise BadExport(f"{path} unpacks to over {LARGEST_RATIO} times its size, as no chat does: unpack it yourself.")
-    sources = [
-        Source(info.filename, info.file_size, f"{path} ({info.filename})", _member_opener(path, info))
-        for info in sorted(chosen, key=lambda info: info.filename)
-    ]
-    return [source for source in sources if source.is_text]
+
+
+def _left_closed(path: Path, members: list[zipfile.ZipInfo], texts: list[zipfile.ZipInfo]) -> list[str]:
+    """What is not read of an archive although a chat may be in it."""
+    zips = sorted(_place(info).name for info in members if _place(info).suffix.lower() == ".zip")
+    astray = sorted(info.filename for info in texts if _leads_out(info))
+    notes = [f"A ZIP inside a ZIP is not opened ({', '.join(zips[:3])} in {path.name}): unpack the outer one."] if zips else []
+    if astray:
+        notes.append(f"Left out of {path.name}, for they are links or lead out of it: {', '.join(astray[:3])} ({len(astray)} in all).")
+    return notes
+
+
+def _place(info: zipfile.ZipInfo) -> PurePosixPath:
+    """Where a member lies in its archive; Windows programs write backslashes."""
+    return PurePosixPath(info.filename.replace("\\", "/"))
 
 
 def _leads_out(info: zipfile.ZipInfo) -> bool:
     """Whether a member is a link or names a place outside of the archive; it is never written, yet not to be trusted either."""
     is_link = (info.external_attr >> 16) & 0o170000 == 0o120000
-    return is_link or info.filename.startswith("/") or ".." in PurePosixPath(info.filename).parts
+    return is_link or _place(info).is_absolute() or ".." in _place(info).parts
 
 
 def _member_opener(path: Path, info: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:
