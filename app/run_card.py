@@ -54,9 +54,9 @@ def seconds_left(run: Run, elapsed: float) -> float | None:
     if run.progress < EARLIEST_SHARE or run.paused:
         return None
     left = elapsed * (1 - run.progress) / run.progress
-    minutes = run.settings.get("minutes")
-    if minutes and run.stage == "search":
-        left = min(left, max(5.0, 60 * float(minutes) - elapsed))
+    budget = 60 * float(run.settings.get("minutes") or 0)
+    if run.stage == "search" and elapsed < budget:  # a run beyond its budget is a slow one: its first trial goes on to its end
+        left = min(left, max(5.0, budget - elapsed))
     return float(left)
 
 

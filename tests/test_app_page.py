@@ -212,6 +212,7 @@ def test_the_time_left_follows_progress_and_budget_and_is_not_said_too_early(db:
     assert seconds_left(at(0.01), 10) is None
     assert seconds_left(at(0.5), 60) == 60
     assert seconds_left(at(0.4, "search"), 150) == 30  # the budget ends it
+    assert seconds_left(at(0.25, "search"), 600) == 1800  # far beyond the budget: not "5 seconds left"
 
 
 def test_the_end_card_compares_the_sides_and_says_what_to_use(db: Any, demo: Profile) -> None:
