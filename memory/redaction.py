@@ -24,7 +24,7 @@ KINDS: dict[str, str] = {
 PLACEHOLDERS = {kind: f"[{'e-mail' if kind == 'email' else 'id number' if kind == 'id' else kind}]" for kind in KINDS}
 _Find = Callable[[str], Iterator[tuple[int, int]]]
 _GONE = "\N{OBJECT REPLACEMENT CHARACTER}"
-LONGEST = 100_000  # letters of one text that are looked at; a message longer than that is pasted data
+PIECE = 50_000  # letters that are looked at together
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,28 @@ def redact(text: str, keep: frozenset[str] = frozenset(), region: str | None = N
     """Replace every kind but those in `keep`; `region` ("DE") is the country whose numbers are written without a prefix."""
     if not _HINT.search(text):
         return Redacted(text, [])
-    taken: list[tuple[int, int, str]] = []
-    left = text[:LONGEST]
+    found = [finding for start, piece in _pieces(text) for finding in _find(piece, start, keep, region)]
+    parts, place = [], 0
+    for finding in found:
+        parts += [text[place : finding.start], PLACEHOLDERS[finding.kind]]
+        place = finding.end
+    return Redacted("".join([*parts, text[place:]]), found)
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str]]:
+    """The text in pieces of `PIECE` letters at most, cut at blanks, with where they begin: no search may take long."""
+    start = 0
+    while len(text) - start > PIECE:
+        blank = max(text.rfind(" ", start, start + PIECE), text.rfind("\n", start, start + PIECE))
+        end = blank + 1 if blank > start else start + PIECE
+        yield start, text[start:end]
+        start = end
+    yield start, text[start:]
+
+
+def _find(left: str, begin: int, keep: frozenset[str], region: str | None) -> list[Finding]:
+    """What is found in a piece that begins at `begin`, in order."""
+    text, taken = left, []
     phones: _Find = partial(_phones, region=region)
     for kind, find in (*_FINDERS, ("phone", phones)):
         if kind in keep:
@@ -59,12 +79,7 @@ def redact(text: str, keep: frozenset[str] = frozenset(), region: str | None = N
         taken += [(start, end, kind) for start, end in spans]
         for start, end in spans:  # what was found is no part of anything else
             left = left[:start] + _GONE * (end - start) + left[end:]
-    found = [Finding(kind, start, end, mask(text[start:end])) for start, end, kind in sorted(taken)]
-    parts, place = [], 0
-    for finding in found:
-        parts += [text[place : finding.start], PLACEHOLDERS[finding.kind]]
-        place = finding.end
-    return Redacted("".join([*parts, text[place:]]), found)
+    return [Finding(kind, begin + start, begin + end, mask(text[start:end])) for start, end, kind in sorted(taken)]
 
 
 def mask(text: str) -> str:
@@ -102,6 +117,11 @@ _PASSWORD = re.compile(
     r"(?i)\b(?:(?:my |the |new |old |our )?(?:wi-?fi |wlan[- ]?|login |bank |card |phone |sim |netflix |router |e-?mail |account |alarm |door )?"
     r"(?:password|passwort|passcode|passphrase|pwd|pw|kennwort|pin(?:[- ]?(?:code|number|nummer))?|contraseña|contrasena|clave|mot de passe|mdp|senha|wachtwoord))"
     r"(?:[ ]?(?:is now|is|was|ist|lautet|es|est|é|=|:))+[ \t]*[\"'`“”«]?([^\s\"'`“”»,;]{3,64})"
+)
+# Named and then simply written, "pin 4711", or after the name of the network: only what has a digit, for the words are common ones.
+_BARE_PASSWORD = re.compile(
+    r"(?i)\b(?:(?:password|passwort|passcode|pwd|pw|kennwort|pin(?:[- ]?(?:code|nummer))?|contraseña|contrasena|mot de passe|mdp|senha|wachtwoord)[ \t]+"
+    r"|(?:wi-?fi|wlan)(?:[ ]?(?:is now|is|ist|=|:|->))+[ \t]*(?=[a-z]\S{7}))(?=\S*\d)([^\s\"'`“”»,;]{4,64})"
 )
 _CARD = re.compile(r"(?<![\d.,-])\d(?:[ -]?\d){12,18}(?![\d-]|[.,]\d)")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{2,4}){3,8}(?![A-Za-z0-9])")
@@ -164,6 +184,21 @@ def _keys(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _passwords(text: str) -> Iterator[tuple[int, int]]:
+    end = 0
+    for start, stop in sorted({*_told_passwords(text), *_bare_passwords(text)}):
+        if start >= end:
+            yield start, stop
+            end = stop
+
+
+def _bare_passwords(text: str) -> Iterator[tuple[int, int]]:
+    for match in _BARE_PASSWORD.finditer(text):
+        word = match[1].rstrip(".!?)")
+        if len(word) >= 4 and not word.startswith("["):
+            yield match.start(1), match.start(1) + len(word)
+
+
+def _told_passwords(text: str) -> Iterator[tuple[int, int]]:
     for match in _PASSWORD.finditer(text):
         word = match[1].rstrip(".!?)")
         # "the password is wrong" tells nothing; one with a digit, a sign or capitals inside does, and so does whatever follows a colon.

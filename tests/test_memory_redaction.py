@@ -43,6 +43,9 @@ CAUGHT = [
     ("password", "la contraseña es Gato_99", "Gato_99"),
     ("password", "le mot de passe est Soleil12", "Soleil12"),
     ("password", "pin is 0007", "0007"),
+    ("password", "card in the drawer, pin 4711", "4711"),
+    ("password", "wifi: Sonne1234 for the guests", "Sonne1234"),
+    ("password", "Passwort Sommer2024 hat nicht funktioniert", "Sommer2024"),
     ("id", "my ssn is 536-22-8745", "536-22-8745"),
     ("id", "NI number AB 12 34 56 C", "AB 12 34 56 C"),
     ("id", "DNI 12345678Z", "12345678Z"),
@@ -81,6 +84,11 @@ the score was 102-98
 I forgot my password again
 the password is wrong
 my pin is somewhere in the drawer
+wifi: only 2 bars upstairs
+wifi is 2.4GHz here
+a pin in the map
+password rules are silly
+the pin 3 of the chip
 a token of love
 the key is under the mat
 keys: two for the front door
@@ -178,3 +186,9 @@ def test_long_texts_take_linear_time(piece: str) -> None:
 
     seconds(100)
     assert seconds(40_000 // len(piece)) < 20 * max(seconds(4_000 // len(piece)), 0.02)
+
+
+def test_a_secret_deep_inside_a_long_text_is_found_too() -> None:
+    long = "we walked on " * 12_000
+    redacted = redact(f"{long}and my mail is ana@example.org. {long}")
+    assert redacted.text == f"{long}and my mail is [e-mail]. {long}" and redacted.found[0].start == len(long) + len("and my mail is ")
