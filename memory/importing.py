@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from memory.import_report import Scan, describe
 from memory.importers import Export, Options, ParsedMessage, Report, add_up, nothing_kept, open_exports
 from memory.importers.export import PERSON, USER
+from memory.importers.sources import readable
 from memory.people import guess_me, resolve_me
 from memory.redaction import KINDS, redact
 from memory.store import (
@@ -23,6 +24,7 @@ from memory.store import (
     ensure_profile,
     find_profile,
     flag_messages,
+    mask_names,
     save_import_report,
     save_me,
     save_messages,
@@ -95,8 +97,8 @@ def import_files(
         profile = ensure_profile(db, name)
         sender = resolve_me(db, profile, scan, me) if me else guess_me(db, profile, scan)
         described = _describe(scan, report, exports, sender, profile, me, redactions, options)
-        number = start_import(db, profile.id, [path.name for path in given])
-        masks = _masks(scan, sender) if options.mask_names else {}
+        number = start_import(db, profile.id, [readable(path.name) for path in given])
+        masks = mask_names(db, profile.id, _others(scan, sender)) if options.mask_names else {}
         messages = _prepared(exports, masks, options)
         stored = save_messages(db, profile.id, messages, sender, number)
         if stored.imported:
@@ -142,38 +144,42 @@ def _scan(exports: list[Export], options: ImportOptions) -> tuple[Scan, Report, 
     return scan, add_up([export.report for export in exports]), redactions
 
 
-def _masks(scan: Scan, me: str) -> dict[str, str]:
-    """Everybody but the person, in the order in which they first speak -> "Person 1", "Person 2"..."""
-    others = dict.fromkeys(sender for sender, role in scan.roles if role == PERSON and sender != me)
-    return {sender: f"Person {number}" for number, sender in enumerate(others, 1)}
+def _others(scan: Scan, me: str) -> list[str]:
+    """Everybody but the person, in the order in which they first speak."""
+    return list(dict.fromkeys(sender for sender, role in scan.roles if role == PERSON and sender != me))
 
 
 def _prepared(exports: list[Export], masks: dict[str, str], options: ImportOptions) -> Iterator[ParsedMessage]:
     """The messages as they are stored: redacted, and others' names masked where that is wanted."""
-    redactions = Redactions()
+    redactions, names = Redactions(), _parts_of_names(masks)
     for export in exports:
         for message in export.messages():
             message.text = redactions.apply(message.text, options)
             message.reply_to = message.reply_to and redactions.apply(message.reply_to, options)
-            yield _masked(message, masks) if masks else message
+            yield _masked(message, masks, names) if masks else message
 
 
-def _masked(message: ParsedMessage, masks: dict[str, str]) -> ParsedMessage:
+def _masked(message: ParsedMessage, masks: dict[str, str], names: list[tuple[str, str]]) -> ParsedMessage:
     """A message with the masked names in the place of the real ones: as sender, as the chat's name and as words of the text."""
-    for name, mask in masks.items():
-        message.conversation = message.conversation.replace(name, mask)
+    message.conversation = _without_names(message.conversation, names)
     message.sender = masks.get(message.sender, message.sender)
-    message.text = _without_names(message.text, masks)
-    message.reply_to = message.reply_to and _without_names(message.reply_to, masks)
+    message.text = _without_names(message.text, names)
+    message.reply_to = message.reply_to and _without_names(message.reply_to, names)
     return message
 
 
-def _without_names(text: str, masks: dict[str, str]) -> str:
-    """The text with each name, whole or in part ("Ben" of "Ben Ode"), replaced where it stands as a word."""
-    for name, mask in masks.items():
-        for part in (name, *(word for word in name.split() if len(word) > 2 and word[:1].isupper())):
-            if part in text:
-                text = _whole_word(part).sub(mask, text)
+def _parts_of_names(masks: dict[str, str]) -> list[tuple[str, str]]:
+    """The names, whole and in part ("Ben" of "Ben Ode"), with their masks: the longest first, whole ones before parts of the same length."""
+    whole = list(masks.items())
+    parts = [(word, mask) for name, mask in whole for word in name.split() if len(word) > 2 and word[:1].isupper()]
+    return sorted(dict([*reversed(parts), *whole]).items(), key=lambda pair: -len(pair[0]))
+
+
+def _without_names(text: str, names: list[tuple[str, str]]) -> str:
+    """The text with each name replaced where it stands as a word."""
+    for name, mask in names:
+        if name in text:
+            text = _whole_word(name).sub(mask, text)
     return text
 
 

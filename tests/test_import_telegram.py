@@ -284,3 +284,12 @@ def test_claim_takes_odd_content(tmp_path: Path) -> None:
         (tmp_path / f"{number}.json").write_bytes(content)
     bundle = read_bundles(tmp_path)[0]
     assert isinstance(bundle, Bundle) and FORMAT.claim(bundle) == []
+
+
+def test_a_damaged_number_of_an_account_or_chat_gives_a_name_that_can_be_stored(tmp_path: Path) -> None:
+    said = [{"id": 1, "type": "message", "date": "2024-05-06T07:08:09", "from": None, "from_id": "user\0\ud83d", "text": "hi"}]
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps({"name": "", "type": "private_group", "id": "\ud83d\0", "messages": said}))
+    messages = parse_export(path).messages
+    assert messages[0].sender == "Deleted account \N{REPLACEMENT CHARACTER}" and "\0" not in messages[0].conversation
+    messages[0].conversation.encode()

@@ -1,6 +1,7 @@
 """An import as a whole: the report before anything is stored, redaction, other people's names, and taking it back as one."""
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -15,6 +16,7 @@ from memory.store import (
     NewFact,
     add_facts,
     count_rows,
+    duplicate_profile,
     list_facts,
     list_imports,
     list_messages,
@@ -74,6 +76,30 @@ def test_names_of_others_are_masked_alike_everywhere_and_the_persons_own_is_not(
     assert messages[2].text == "Person 1 and Benedict, see you. Person 1!"
 
 
+def test_a_mask_stands_for_one_person_in_every_import_and_only_whole_words_are_names(db: Database, tmp_path: Path) -> None:
+    options = ImportOptions(mask_names=True)
+    first = chat(
+        tmp_path / "a.jsonl", ("Ana Ruiz", "2024-05-06", "Ben is here"), ("Ben", "2024-05-06", "hi"), name="Benefit concert with Ben"
+    )
+    second = chat(tmp_path / "b.jsonl", ("Cara", "2024-05-07", "I know Ben"), ("Ana Ruiz", "2024-05-07", "who?"), name="Cara")
+    newer = chat(
+        tmp_path / "c.jsonl", ("Cara", "2024-05-08", "Ben!"), ("Ben", "2024-05-08", "Cara!"), ("Ana Ruiz", "2024-05-08", "x"), name="All"
+    )
+    for path in (first, second, newer):
+        import_files(db, "ana", [path], "Ana Ruiz", options)
+    assert import_files(db, "ana", [first], "Ana Ruiz", options)["imported"] == 0
+    said = [(m.conversation, m.sender, m.text) for m in list_messages(db, 1) if m.sender != "Ana Ruiz"]
+    assert said == [
+        ("Benefit concert with Person 1", "Person 1", "hi"),
+        ("Person 2", "Person 2", "I know Ben"),  # who is no sender of that import
+        ("All", "Person 2", "Person 1!"),
+        ("All", "Person 1", "Person 2!"),
+    ]
+    copy = duplicate_profile(db, 1, "copy")
+    assert import_files(db, "copy", [newer], "Ana Ruiz", options)["imported"] == 0
+    assert {m.sender for m in list_messages(db, copy.id)} == {"Ana Ruiz", "Person 1", "Person 2"}
+
+
 def test_an_import_is_undone_as_one_and_can_be_done_again(db: Database, tmp_path: Path) -> None:
     first = chat(tmp_path / "a.jsonl", *ROWS[:1])
     both = chat(tmp_path / "b.jsonl", *ROWS)
@@ -129,6 +155,14 @@ def test_what_is_left_closed_in_a_zip_is_said_and_windows_paths_are_paths(db: Da
     assert [row["sender"] for row in report["senders"]] == ["Ana"] and report["examples"][0]["conversation"] == "Walks"
     assert any("inner.zip" in note and "unpack" in note for note in report["notes"])
     assert any("evil.txt" in note and "lead out" in note for note in report["notes"])
+
+
+def test_the_name_of_a_file_need_not_be_utf_8(db: Database, tmp_path: Path) -> None:
+    with open(os.fsencode(tmp_path) + b"/WhatsApp Chat with Zo\xe9.txt", "w") as file:
+        file.write("25/04/2024, 10:00 - Ana: hello\n25/04/2024, 10:01 - Zoe: hi\n")
+    for number, path in enumerate((tmp_path, next(tmp_path.iterdir())), 1):
+        import_files(db, f"profile {number}", [path], "Ana")
+        assert {m.conversation for m in list_messages(db, number)} == {"Zo\N{LATIN SMALL LETTER E WITH ACUTE}"}
 
 
 def test_many_small_bombs_in_one_zip_are_a_bomb(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

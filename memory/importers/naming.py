@@ -24,6 +24,7 @@ class Names:
     def of(self, key: Hashable, name: str, mark: str = "") -> str:
         """The name a key was first given; a name that another key has is told apart by `mark`, else by a number."""
         if key not in self._names:
+            name, mark = clean_text(name) or "Unnamed", clean_text(mark)  # a key may be damaged, and stand in a name
             candidates = chain([name], [f"{name} ({mark})"] if mark else [], self._numbered(name))
             self._names[key] = next(candidate for candidate in candidates if candidate not in self._taken)
             self._taken.add(self._names[key])

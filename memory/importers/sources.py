@@ -4,6 +4,7 @@ Everything that can be wrong with the files themselves is said here, as a BadExp
 """
 
 import io
+import os
 import re
 import zipfile
 import zlib
@@ -156,7 +157,7 @@ class Source:
 class Bundle:
     """The sources that belong together: one file, or all texts of a ZIP or folder."""
 
-    path: Path
+    path: Path  # to name chats after; not always one that can be opened
     sources: list[Source]
     notes: list[str] = field(default_factory=list)  # what was left closed
 
@@ -186,10 +187,10 @@ def read_bundles(path: Path) -> list[Bundle]:
         raise BadExport(f"{path} cannot be read ({error}): check the name and its permissions.") from error
     if magic in ZIP_MAGIC:
         return [_read_zip(path)]
-    source = Source(path.name, size, str(path), lambda: path.open("rb"))
+    source = Source(readable(path.name), size, readable(str(path)), _opener(path))
     if not source.is_text:
         raise BadExport(f"{path} is not text (it looks like a picture, document or program): give a chat export.")
-    return [Bundle(path, [source])]
+    return [Bundle(_readable(path), [source])]
 
 
 def _read_folder(path: Path) -> list[Bundle]:
@@ -201,16 +202,30 @@ def _read_folder(path: Path) -> list[Bundle]:
         if found.suffix.lower() == ".zip":
             zips.append(found)
         elif found.suffix.lower() in TEXT_SUFFIXES and found.stat().st_size:
-            name = found.relative_to(path).as_posix()
-            loose.append(Source(name, found.stat().st_size, str(found), _opener(found)))
+            name = readable(found.relative_to(path).as_posix())
+            loose.append(Source(name, found.stat().st_size, readable(str(found)), _opener(found)))
         if len(loose) > MOST_MEMBERS:
             raise BadExport(f"{path} holds more than {MOST_MEMBERS} files: give the folder of one export.")
     loose = [source for source in loose if source.is_text]
-    bundles = [Bundle(path, loose)] if loose else []
+    bundles = [Bundle(_readable(path), loose)] if loose else []
     bundles += [bundle for found in zips for bundle in read_bundles(found)]
     if not bundles:
         raise BadExport(f"The folder {path} holds no chat export: expected text, JSON, CSV, HTML, mbox or ZIP files.")
     return bundles
+
+
+def readable(name: str) -> str:
+    """The name of a file as text that can be stored and shown: one that is not UTF-8 is read as Western European (Windows)."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name).decode("cp1252", "replace")
+    return name
+
+
+def _readable(path: Path) -> Path:
+    """A path to name things after, not to open."""
+    return Path(readable(str(path)))
 
 
 def _opener(path: Path) -> Callable[[], IO[bytes]]:
@@ -237,7 +252,7 @@ def _read_zip(path: Path) -> Bundle:
         Source(_place(info).as_posix(), info.file_size, f"{path} ({info.filename})", _member_opener(path, info))
         for info in sorted(chosen, key=lambda info: info.filename)
     ]
-    return Bundle(path, [source for source in sources if source.is_text], notes)
+    return Bundle(_readable(path), [source for source in sources if source.is_text], notes)
 
 
 def _check_sizes(path: Path, chosen: list[zipfile.ZipInfo]) -> None:

@@ -96,7 +96,7 @@ class _Chat:
 
 
 def _open_chat(head: dict[str, Any], shared: set[str], people: Names) -> _Chat:
-    kind, number = word(head.get("type")), str(head.get("id", ""))
+    kind, number = word(head.get("type")), clean_text(str(head.get("id", "")))
     name = OWN_CHATS.get(kind) or word(head.get("name"))
     if not name:
         name = f"Deleted account {number}" if kind.endswith("_chat") else f"Telegram chat {number}".strip()
@@ -204,7 +204,7 @@ def _name(record: Record, chat: _Chat, people: Names) -> str:
 
 def _account(value: Any) -> str:
     """The id of who wrote: bare for people (also in the numbers of exports before 2021), with its kind for channels and groups."""
-    return str(value).removeprefix("user") if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    return clean_text(str(value)).removeprefix("user") if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
 
 
 def _time(record: Record, report: Report) -> datetime | None:

@@ -228,7 +228,12 @@ class _Reading:
 def _chat_name(source: Source, bundle: Bundle) -> str:
     """The conversation's name: "WhatsApp Chat with Ana (1)" is "Ana"; "_chat.txt" is named after its ZIP or folder."""
     folder = PurePosixPath(source.name).parent.name
-    candidates = [source.title, folder, bundle.path.stem if bundle.path.is_file() else bundle.path.name, bundle.path.resolve().parent.name]
+    candidates = [
+        source.title,
+        folder,
+        bundle.path.stem if bundle.path.is_file() or bundle.path.suffix.lower() == ".zip" else bundle.path.name,
+        bundle.path.resolve().parent.name,
+    ]
     for place, title in enumerate(candidates):
         title = re.sub(f"[{MARKS}]", "", title).strip()
         name = _COPY.sub("", _CHAT_NAME_END.sub("", _CHAT_NAME.sub("", title)))

@@ -60,6 +60,7 @@ from memory.store.forgetting import (
 )
 from memory.store.forms import ABOUT_ME, fact_of_field
 from memory.store.imports import Import, drop_import, list_imports, save_import_report, start_import, undo_import
+from memory.store.masks import mask_names
 from memory.store.memories import (
     STATES,
     Memory,
@@ -130,7 +131,7 @@ __all__ = [
     "forget_message", "Import", "import_profile", "ImportResult", "in_folder", "is_me", "Judgement", "latest_report", "latest_run",
     "list_adapters", "list_certificates", "list_examples", "list_facts", "list_imports", "list_judgements", "list_memories",
     "list_messages", "list_persons", "list_points", "list_profiles", "list_senders", "list_sources", "list_trials", "list_turns",
-    "list_votes", "load_adapter", "load_certificate", "load_memory", "load_profile", "load_run", "load_turn", "mark_studied", "match_words", "Memory",
+    "list_votes", "load_adapter", "load_certificate", "load_memory", "load_profile", "load_run", "load_turn", "mark_studied", "mask_names", "match_words", "Memory",
     "Message", "move_store", "newest_messages", "NewFact", "note_probe", "open_store", "pause_requested", "pin_memories", "Profile",
     "remove_facts", "rename_profile", "request_cancel", "request_pause", "restore", "Run", "save_adapter", "save_examples", "save_form",
     "save_import_report", "save_judgement", "save_me", "save_messages", "save_point", "save_report", "save_trial", "save_turn", "save_vote",

@@ -58,7 +58,9 @@ def undo_import(db: Database, profile_id: int, import_id: int) -> dict[str, int]
     """
     with transaction(db):
         if fetch_one(db, "SELECT id FROM imports WHERE id = ? AND profile_id = ?", [import_id, profile_id]) is None:
-            known = ", ".join(str(row["id"]) for row in fetch(db, "SELECT id FROM imports WHERE profile_id = ?", [profile_id])) or "none"
+            known = ", ".join(str(row["id"]) for row in fetch(db, "SELECT id FROM imports WHERE profile_id = ?", [profile_id]))
+            if not known:
+                raise UnknownImport("There is no import to undo: nothing was imported into this profile, or all of it is undone already.")
             raise UnknownImport(
                 f"There is no import number {import_id} in this profile (there is: {known}): list them with the imports command."
             )

@@ -339,3 +339,16 @@ def m012_trust(db: Database) -> None:
 def m013_senders(db: Database) -> None:
     """Who wrote how much is told from an index: the Import tab asks it each time, and a profile may hold 100,000 messages."""
     db.executescript("CREATE INDEX messages_by_sender ON messages (profile_id, sender, me, role);")
+
+
+@MIGRATIONS()
+def m014_masks(db: Database) -> None:
+    """Whom "Person 1" stands for, so that a later import calls nobody else so: a keyed hash of the name, never the name."""
+    db.executescript("""
+        CREATE TABLE masks (
+            profile_id INTEGER NOT NULL REFERENCES profiles(id) ON DELETE CASCADE,
+            hash TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            PRIMARY KEY (profile_id, hash)
+        ) WITHOUT ROWID;
+    """)

@@ -56,6 +56,7 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
     "judgements": ("SELECT * FROM judgements WHERE turn_id IN (SELECT id FROM turns WHERE profile_id = :profile)", {"turn_id": "turns"}),
     "reports": (_OWN, {}),
     "forgotten": ("SELECT * FROM forgotten WHERE profile_id = :profile", {}),
+    "masks": ("SELECT * FROM masks WHERE profile_id = :profile", {}),
 }
 
 _JSON = {
