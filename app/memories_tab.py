@@ -65,8 +65,8 @@ def label(memory: Memory) -> str:
     if memory.said:
         said = " ".join(memory.said.split())
         said = said if len(said) <= SHOWN_LETTERS else said[:SHOWN_LETTERS].rsplit(" ", 1)[0] + " ..."
-        when = (memory.said_at or "")[:10]
-        marks.append(say.MEMORY_FROM.format(said=said, conversation=memory.conversation, when=when).rstrip(" ,"))
+        place = ", ".join(filter(None, (memory.conversation, (memory.said_at or "")[:10])))
+        marks.append(say.MEMORY_FROM.format(said=said, place=place))
     else:
         marks.append(say.MEMORY_SOURCES.get(memory.source, memory.source))
     return f"{say.PINNED_MARK if memory.pinned else ''}{memory.text}\n{' · '.join(marks)}"

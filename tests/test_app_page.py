@@ -33,6 +33,7 @@ from app.worker import Job
 from memory.demo import import_demo
 from memory.errors import BadProfileName, DuplicateFact
 from memory.store import (
+    Memory,
     Profile,
     active_run,
     add_memory,
@@ -434,3 +435,11 @@ def test_a_handler_speaks_the_language_of_its_page() -> None:
         assert [*in_language(lambda: (yield say.LANGUAGE), code)()] == [say.LANGUAGES[code].LANGUAGE]
         say.speak("en")
     assert seen == list(say.LANGUAGES)
+
+
+def test_a_memory_names_its_conversation_and_its_day_where_it_has_one() -> None:
+    def memory(when: str | None) -> Memory:
+        return Memory(1, "You sing.", "learnt", "active", "study", False, None, "I sing", "Ana", "About me", when)
+
+    assert memories_tab.label(memory(None)).endswith("(About me)")  # not "(About me, )"
+    assert memories_tab.label(memory("2026-05-03T10:00:00")).endswith("(About me, 2026-05-03)")

@@ -112,7 +112,7 @@ MEMORY_STATES_MEAN = (
     "geändert oder herausgenommen hast; präge neu ein. Ersetzt: Ein neuerer Fakt sagt es anders. Angeheftet: Kein neuerer Fakt ersetzt es."
 )
 MEMORY_SOURCES = {"study": "aus deinen Nachrichten gelesen", "profile": "aus deinem Formular", "user": "von dir getippt"}
-MEMORY_FROM = "\u201e{said}\u201c ({conversation}, {when})"
+MEMORY_FROM = "\u201e{said}\u201c ({place})"
 MEMORY_TYPED = "Keine Nachricht sagt das: Es wurde getippt."
 PINNED_MARK = "\u2605 "
 MEMORIES_PLACE = "{first} bis {last} von {total}"

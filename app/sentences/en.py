@@ -116,7 +116,7 @@ MEMORY_STATES_MEAN = (
     "out; inject again. Replaced: a newer fact says otherwise. Pinned: a newer fact will not replace it."
 )
 MEMORY_SOURCES = {"study": "read in your messages", "profile": "from your form", "user": "typed by you"}
-MEMORY_FROM = "\u201c{said}\u201d ({conversation}, {when})"
+MEMORY_FROM = "\u201c{said}\u201d ({place})"
 MEMORY_TYPED = "No message says this: it was typed."
 PINNED_MARK = "\u2605 "
 MEMORIES_PLACE = "{first} to {last} of {total}"
