@@ -61,7 +61,7 @@ def seconds_left(run: Run, elapsed: float) -> float | None:
 
 
 def _render_live(run: Run, elapsed: float, points: list[dict[str, Any]]) -> str:
-    stage = say.STAGES.get(run.stage, run.stage)
+    stage = say.STAGE_QUEUE if run.stage == "queue" else say.STAGES.get(run.stage, run.stage)
     settings = run.settings
     words = {
         "budget": say.DIAL_PLAIN.get(settings.get("budget", ""), "?"),
@@ -75,10 +75,11 @@ def _render_live(run: Run, elapsed: float, points: list[dict[str, Any]]) -> str:
     recalls = [point for point in points if point["recall"] is not None]
     recall = say.RECALL_NOW.format(recall=recalls[-1]["recall"], abstention=recalls[-1]["abstention"] or 0) if recalls else ""
     detail = " · ".join(part for part in (run.detail, loss, recall) if part)
+    notice = f'<p class="notice">{escape(run.notice)}</p>' if run.notice else ""
     return (
         f'<div class="card{" paused" if run.paused else ""}"><div class="stage"><span>{escape(stage)}</span>'
         f"<span>{run.progress:.0%} · {escape(time_left)}</span></div>"
-        f'{render_progress(run.progress, stage)}{_render_stages(run)}<p>{escape(detail)}</p><p class="muted">{escape(where)}</p>{_curves(points)}</div>'
+        f'{render_progress(run.progress, stage)}{_render_stages(run)}{notice}<p>{escape(detail)}</p><p class="muted">{escape(where)}</p>{_curves(points)}</div>'
     )
 
 

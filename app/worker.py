@@ -18,9 +18,11 @@ import psutil  # type: ignore[import-untyped]
 from app import sentences as say
 from app.edge import PageError
 from memory.errors import RunInProgress
-from memory.store import Profile, active_run, data_folder, hand_over, open_store
+from memory.store import Profile, active_run, data_folder, hand_over, in_folder, open_store
 from memory.store.database import FILE_NAME
 from memory.store.engine import PIPE
+from memory.store.files import LOG, put_aside
+from tuning.accelerator import QUEUE
 
 ROOT = Path(__file__).resolve().parents[1]
 SAME_START_SECONDS = 2.0
@@ -90,11 +92,12 @@ def _start(kind: str, profile: Profile, options: Sequence[str], hub: bool) -> Jo
         _refuse_second(kind, profile)
         record, log = _paths(kind, profile)
         command = [sys.executable, "-u", "-m", "tuning", kind, f"--profile={profile.name}", *options, "--json"]
-        # Made readable by the owner only: the log names what was studied.
-        with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+        put_aside(log)  # the log of the run before is kept
+        # Its owner's only; written at its end, so that the child can cut it short while it writes (tuning/pulse.py).
+        with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as out:
             key = hand_over(data_folder() / FILE_NAME)
             child = subprocess.Popen(
-                command, cwd=ROOT, env=_environment(hub, bool(key)), stdin=subprocess.PIPE if key else subprocess.DEVNULL, stdout=out,
+                command, cwd=ROOT, env=_environment(hub, bool(key)) | {LOG: str(log)}, stdin=subprocess.PIPE if key else subprocess.DEVNULL, stdout=out,
                 stderr=out, start_new_session=True,
             )  # fmt: skip
             if child.stdin:
@@ -140,7 +143,9 @@ def stop_starting(profile: Profile) -> bool:
 
 def _environment(hub: bool, keyed: bool) -> dict[str, str]:
     # The child works on the data of the visitor who started it.
-    environment = {**os.environ, "KEEPSAKE_HOME": str(data_folder())}
+    with in_folder(None):
+        queue = data_folder()  # all visitors of this page train on one machine
+    environment = {QUEUE: str(queue), **os.environ, "KEEPSAKE_HOME": str(data_folder())}
     environment |= {PIPE: "1"} if keyed else {}  # the key itself goes through the child's standard input
     # Only the page's own default is lifted, and only for a hub model that the person chose.
     if hub and environment.get("KEEPSAKE_HUB_ON_REQUEST"):

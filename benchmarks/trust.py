@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import licences
+from benchmarks.trust_text import WORKER
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "trust.md"
@@ -74,6 +75,7 @@ def render(report: dict[str, Any]) -> str:
     ]  # fmt: skip
     lines += _faults(report["faults"]) if report["faults"] else []
     lines += _canaries(report["privacy"]) if report["privacy"] else []
+    lines += [*WORKER.splitlines(), ""]
     lines += ["## Licences", "", "| package | version | licence |", "|---|---|---|"]
     lines += [f"| {name} | {row['version']} | {row['licence']} |" for name, row in report["licences"]["packages"].items()]
     return "\n".join([*lines, ""])

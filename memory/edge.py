@@ -19,9 +19,9 @@ from sqlite_utils import Database
 from memory.errors import KeepsakeError, StoreLocked, WrongPassphrase
 from memory.store import data_folder, open_store, unlock
 from memory.store.engine import PIPE, take_over
+from memory.store.files import LARGEST_LOG, put_aside
 
 LOG_NAME = "keepsake.log"
-LARGEST_LOG = 1_000_000  # bytes; one older log is kept
 
 Command = Callable[[Database, argparse.Namespace], Any]
 
@@ -102,7 +102,7 @@ def save_trace() -> str:
     try:
         path = data_folder() / LOG_NAME
         if path.exists() and path.stat().st_size > LARGEST_LOG:
-            os.replace(path, path.with_name(f"{LOG_NAME}.1"))
+            put_aside(path)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as log:
             log.write(_plain_trace() + "\n")
     except (OSError, KeepsakeError):

@@ -60,6 +60,10 @@ class RunInProgress(KeepsakeError):
     """The profile already has a run that is alive."""
 
 
+class LeaseLost(KeepsakeError):
+    """The run belongs to another process by now, or has ended: what this one still does for it must not count."""
+
+
 class UnknownAdapter(KeepsakeError):
     """No adapter has this number."""
 

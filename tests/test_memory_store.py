@@ -338,16 +338,16 @@ def test_a_second_run_is_refused_while_one_is_alive(db: Database, ana: int) -> N
 CHILD = """
 import sys, time
 from pathlib import Path
-from memory.store import beat, open_store
-beat(open_store(Path(sys.argv[1])), int(sys.argv[2]), state="running", progress=0.3)
+from memory.store import beat, open_store, start_run
+db = open_store(Path(sys.argv[1]))
+beat(db, start_run(db, int(sys.argv[2]), "inject", {}), state="running", progress=0.3)
 print("beating", flush=True)
 time.sleep(60)
 """
 
 
 def test_a_killed_run_is_marked_interrupted_even_while_it_is_a_zombie(db: Database, ana: int, tmp_path: Path) -> None:
-    run = start_run(db, ana, "inject", {})
-    child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path), str(run)], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path), str(ana)], stdout=subprocess.PIPE, text=True)
     assert child.stdout and child.stdout.readline() == "beating\n"
     found = active_run(db, ana)
     assert found and (found.pid, found.state) == (child.pid, "running")

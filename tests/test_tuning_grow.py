@@ -15,12 +15,13 @@ from memory.store import (
     open_store,
 )
 from memory.store.checkpoints import load_checkpoint
+from tuning import half
 from tuning import search as search_room
 from tuning.advice import advise
 from tuning.errors import NoAdapter, NothingToLearn
 from tuning.examples import Example
 from tuning.grow import select_replay
-from tuning.inject import inject
+from tuning.inject import HALF, inject
 from tuning.priors import Prior
 from tuning.recipe import Recipe
 from tuning.scores import bootstrap_interval, paired_interval
@@ -80,16 +81,25 @@ def test_again_trains_the_same_examples_without_what_was_forgotten(person, tiny)
     assert gone.id not in current_adapter(db, profile.id).fact_ids
 
 
-def test_a_killed_search_is_gone_on_with_from_its_trials(person, tiny, monkeypatch):
+def test_a_search_killed_in_the_middle_of_a_trial_is_gone_on_with_to_the_bit(person, tiny, monkeypatch):
     db, profile = person
     monkeypatch.setattr("tuning.inject.load_prior", lambda db, loaded: Prior(first_parameters(default_plan(loaded, 1))))
-    real, calls = search_room.run_trial, []
+    monkeypatch.setattr(half, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(half, "COST", 0.0)
+    real, steps, died = search_room.run_trial, [], []
 
     def killed(task, number, *rest, **options):
-        if number == 1 and not calls:
-            calls.append(number)
-            raise SystemExit
-        return real(task, number, *rest, **options)
+        rest = list(rest)
+        tell = rest[-1]
+
+        def on_progress(trial: int, share: float, loss: float) -> None:
+            steps.append(trial)
+            if steps.count(1) == 3 and not died:
+                died.append(trial)
+                raise SystemExit
+            tell(trial, share, loss)
+
+        return real(task, number, *rest[:-1], on_progress, **options)
 
     monkeypatch.setattr(search_room, "run_trial", killed)
     with pytest.raises(SystemExit):
@@ -97,13 +107,18 @@ def test_a_killed_search_is_gone_on_with_from_its_trials(person, tiny, monkeypat
     (dead,) = [row["id"] for row in db.query("SELECT id FROM runs WHERE state = 'interrupted'")]
     with db.conn:  # as a kill leaves it: nobody has looked yet
         db.execute("UPDATE runs SET state = 'running', pid = 1, pid_started = 1.0 WHERE id = ?", [dead])
-    assert load_checkpoint(db, dead, "best") and len(list_trials(db, dead)) == 1
+    assert load_checkpoint(db, dead, "best") and load_checkpoint(db, dead, HALF) and len(list_trials(db, dead)) == 1
+    steps.clear()
     resumed = run(person, tiny, trials=2, seed=5)
-    assert resumed["resumed"] == dead
+    gone_on, here = list(steps), current_adapter(db, profile.id)
+    assert resumed["resumed"] == dead and not list(db.query("SELECT * FROM checkpoints"))
+    steps.clear()
     whole = run(person, tiny, trials=2, seed=5)
-    assert [trial["plan"] for trial in resumed["trials"]] == [trial["plan"] for trial in whole["trials"]]
-    assert resumed["best"]["quality"] == whole["best"]["quality"]
-    assert whole["resumed"] is None
+    assert whole["resumed"] is None and steps.count(1) == gone_on.count(1) + 3 and not gone_on.count(0)
+    assert [(trial["plan"], trial["values"]) for trial in resumed["trials"]] == [
+        (trial["plan"], trial["values"]) for trial in whole["trials"]
+    ]
+    assert here.weights == current_adapter(db, profile.id).weights
 
 
 def test_a_forgotten_fact_takes_the_checkpoints_with_it(person, tiny, monkeypatch):

@@ -1,20 +1,26 @@
 """The training loop's switches: each does what it says, on a tiny real base."""
 
+import json
 import time
+from random import Random
 
 import pytest
 import torch
 
 from memory.store import Fact
-from tuning import likelihood
+from tuning import half, likelihood, step
 from tuning.adapters import LoraPlan, attach, detach
-from tuning.distil import lesson_loss, take_lessons, teacher_prompts
-from tuning.errors import BadRecipe
+from tuning.distil import Lesson, lesson_loss, take_lessons, teacher_prompts
+from tuning.errors import BadRecipe, OutOfMemory
 from tuning.examples import Example
+from tuning.half import Keeper, Loop
+from tuning.kept import Epoch, Kept, Training
 from tuning.likelihood import answer_logits, encode_example, pad_batch
 from tuning.prompts import NEVER_TOLD, render_chat
 from tuning.recipe import Recipe, load_recipe, parse_recipe
-from tuning.train import Epoch, Kept, encode_examples, train, weighted_mean
+from tuning.step import StepLoss, weighted_mean
+from tuning.train import encode_examples, train
+from tuning.trial import make_task, run_trial
 
 FACT = Fact(1, "Your cat is called Biscuit.", None, "study", "active", None, None, "")
 
@@ -126,3 +132,109 @@ def loss_of_a_late_training(tiny, least: int) -> float:
 def test_a_training_that_is_late_still_learns_in_the_epochs_that_it_must_end(tiny):
     """The learning rate had fallen to nothing at the deadline, so the epochs after it, which trial 0 always ends, taught nothing."""
     assert loss_of_a_late_training(tiny, least=10) < loss_of_a_late_training(tiny, least=0) - 0.3
+
+
+def course(tiny, keeper: Keeper | None = None, stop: int = 0, prune: bool = True):
+    """A trial of two phases on the tiny base, broken off after `stop` steps (0: not at all)."""
+    steps = []
+
+    def on_progress(number: int, share: float, loss: float) -> None:
+        steps.append(loss)
+        if len(steps) == stop:
+            raise KeyboardInterrupt
+
+    rows = [
+        Example(f"What is my {word} {form}?", f"Your {word} is called Nim{number}.", "recall", split, number)
+        for number, word in enumerate(("cat", "dog", "car", "boat", "sister", "garden"))
+        for form, split in (("called", "train"), ("named", "train"), ("known as", "validation"))
+    ]
+    task = make_task(tiny, rows, Recipe(), [])
+    plan = LoraPlan(rank=8, learning_rate=1e-2, alpha=16, epochs=6)
+    return run_trial(task, 2, plan, 5, time.monotonic() + 300, (lambda score: False) if prune else None, None, on_progress, keeper=keeper)
+
+
+@pytest.mark.parametrize("stop", [2, 5, 9])  # in the first rung, at the beginning and in the middle of the training on all
+def test_a_trial_killed_in_the_middle_of_its_training_ends_bit_for_bit_as_an_unbroken_one(tiny, monkeypatch, stop):
+    monkeypatch.setattr(half, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(half, "COST", 0.0)
+    monkeypatch.setattr("tuning.train.TOKENS_A_BATCH", 300)  # several batches an epoch
+    whole, kept = course(tiny)
+    saved: list[tuple[bytes, str]] = []
+    with pytest.raises(KeyboardInterrupt):
+        course(tiny, Keeper(lambda data, about: saved.append((data, json.dumps(about)))), stop)
+    assert len(saved) == stop and "Nim" not in saved[-1][1]
+    torch.rand(7)  # the process that goes on has another past
+    again, resumed = course(tiny, Keeper(lambda data, about: None, (saved[-1][0], json.loads(saved[-1][1]))))
+    assert resumed.weights == kept.weights
+    assert again.values == whole.values and again.values["curve"]
+    other, _ = course(tiny, Keeper(lambda data, about: None, (saved[-1][0], {**json.loads(saved[-1][1]), "about": {"number": 3}})))
+    assert other.values == whole.values  # what was kept of another trial is not taken up
+
+
+def test_saving_waits_for_its_time_and_costs_at_most_a_fortieth(tiny, monkeypatch):
+    saved = []
+    keeper = Keeper(lambda data, about: (saved.append(data), time.sleep(0.05)))
+    loop = Loop([], torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))]), Random(0), [], Kept([]), Training())
+    keeper.note(loop, {})
+    assert not saved  # too early
+    monkeypatch.setattr(half, "SAVE_SECONDS", 0.0)
+    keeper.note(loop, {})
+    keeper.note(loop, {})
+    assert len(saved) == 1 and keeper.cost >= 0.05  # the second time has to wait for 40 times the first save
+
+
+def gradients(tiny, most: int, fits: int, monkeypatch, distil: float = 0.3) -> tuple[list[torch.Tensor], StepLoss]:
+    """The gradients of one batch of weighted examples with lessons, where no more than `fits` examples fit into the memory."""
+    real = step.answer_logits
+
+    def starved(model, ids, mask, labels):
+        if ids.shape[0] > fits:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return real(model, ids, mask, labels)
+
+    monkeypatch.setattr(step, "answer_logits", starved)
+    model = attach(tiny, LoraPlan(rank=4), seed=0)
+    try:
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.constant_(parameter, 0.02)
+        batch = encode_examples(tiny, [recall("What is my cat called" + "?" * n) for n in range(1, 8)], Recipe(value_weight=3.0))
+        batch[2] = encode_example(tiny, render_chat("How old is my dog?"), NEVER_TOLD)
+        lessons = [Lesson(torch.zeros(len(e.answer), 2, dtype=torch.long), torch.full((len(e.answer), 2), 0.5)) for e in batch]
+        lessons[3] = None
+        found = step.add_gradient(tiny, model, batch, lessons, distil, most)
+        return [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None], found
+    finally:
+        detach(model)
+        monkeypatch.setattr(step, "answer_logits", real)
+
+
+def test_out_of_memory_halves_what_goes_at_once_and_the_gradient_stays_the_same(tiny, monkeypatch, caplog):
+    whole, first = gradients(tiny, 1 << 30, 99, monkeypatch)
+    assert first.most == 1 << 30 and not caplog.records
+    parts, second = gradients(tiny, 1 << 30, 2, monkeypatch)
+    assert second.most == 1 and [record.args for record in caplog.records] == [(7, 3), (3, 1)]
+    assert torch.equal(first.rows, second.rows) and torch.allclose(first.token_losses, second.token_losses, atol=1e-5)
+    assert whole and all(torch.allclose(a, b, atol=1e-5) for a, b in zip(whole, parts, strict=True))
+
+
+def test_a_training_goes_on_in_parts_and_ends_in_a_sentence_where_not_even_one_example_fits(tiny, monkeypatch):
+    real, fits = step.answer_logits, [2]
+
+    def starved(model, ids, mask, labels):
+        if ids.shape[0] > fits[0]:
+            raise RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8589934592 bytes"
+            )
+        return real(model, ids, mask, labels)
+
+    monkeypatch.setattr(step, "answer_logits", starved)
+    result, kept = course(tiny)
+    assert kept is not None and result.values["examples_at_once"] in (1, 2)
+    fits[0] = 0
+    with pytest.raises(OutOfMemory, match="not suffice to train on even one example"):
+        course(tiny)
+    assert not any("lora" in name for name, _ in tiny.model.named_parameters())
+    monkeypatch.setattr(step, "answer_logits", lambda *batch: (_ for _ in ()).throw(RuntimeError("shapes cannot be multiplied")))
+    with pytest.raises(RuntimeError, match="shapes"):
+        course(tiny)  # another error is not taken for a lack of memory

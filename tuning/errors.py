@@ -27,6 +27,10 @@ class Cancelled(KeepsakeError):
     """The run was asked to stop."""
 
 
+class OutOfMemory(KeepsakeError):
+    """Not even one example at once fits into the memory."""
+
+
 class ExportFailed(KeepsakeError):
     """An adapter cannot be handed over; the text says why."""
 

@@ -13,18 +13,21 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from memory.errors import KeepsakeError
+from memory.errors import KeepsakeError, LeaseLost
 from memory.store import Fact, Profile, beat, current_adapter, finish_run, list_facts, save_adapter, save_examples, save_trial, start_run
-from memory.store.checkpoints import drop_checkpoints, load_checkpoint, save_checkpoint
+from memory.store.checkpoints import MATERIAL, drop_checkpoint, drop_checkpoints, load_checkpoint, save_checkpoint, save_weights
+from tuning.accelerator import accelerator
 from tuning.adapters import detach, from_bytes
 from tuning.advice import RETRIEVAL_PLANS, advise, ask_sides, choose_retrieval, count_right, own_test
 from tuning.bases import Base, LoadedBase, load_base, resolve_base
 from tuning.errors import Cancelled
 from tuning.examples import Example
 from tuning.grow import grow_search, grown_material, repeated_material, repeated_prior
+from tuning.half import Keeper
 from tuning.material import Material, gather_material
 from tuning.priors import load_prior, prior_of
 from tuning.prompts import PROMPT_VERSION
+from tuning.pulse import Pulse
 from tuning.recipe import Recipe, load_recipe
 from tuning.reporter import Reporter
 from tuning.resume import find_resumable, resumed_examples, resumed_search
@@ -52,6 +55,7 @@ BUDGETS = {
     "thorough": Budget(30, 16, 90.0, 4, Recipe(questions_a_fact=8, views_a_fact=10)),
 }
 MODES = ("full", "grow", "again")
+HALF = "trial"  # the checkpoint of the trial that is being trained
 SEARCH_SHARE = 0.85  # of the minutes, until the search must end: choosing the retrieval plan, the advice and saving come after
 
 
@@ -85,14 +89,20 @@ def inject(
     resumed = find_resumable(db, profile.id, settings) if mode == "full" and not restart else None
     run_id = start_run(db, profile.id, "inject", settings | ({"resumes": resumed} if resumed else {}))
     settings |= {"epochs": chosen.epochs, "rounds": chosen.rounds, "resumes": resumed, "place": place}  # may hold a password: not stored
+    reporter = Reporter(db, run_id)
     try:
-        result = _run_stages(db, profile, run_id, settings, precision, loaded)
+        with Pulse(db) as pulse:
+            pulse.add(run_id, reporter.watch)
+            with accelerator(reporter.wait):
+                result = _run_stages(db, profile, reporter, settings, precision, loaded)
         finish_run(db, run_id, "done", result=result)
         drop_checkpoints(db, run_id)
         return result
     except (Cancelled, KeyboardInterrupt):
         _end(db, run_id, "cancelled")
         raise
+    except LeaseLost:
+        raise  # the run is another's: its state and what it has kept are not ours to touch
     except KeepsakeError as error:
         _end(db, run_id, "failed", str(error))
         raise
@@ -111,11 +121,10 @@ def _end(db: Database, run_id: int, state: str, error: str | None = None) -> Non
 
 
 def _run_stages(
-    db: Database, profile: Profile, run_id: int, settings: dict[str, Any], precision: str, loaded: LoadedBase | None
+    db: Database, profile: Profile, reporter: Reporter, settings: dict[str, Any], precision: str, loaded: LoadedBase | None
 ) -> dict[str, Any]:
-    started = time.monotonic()
-    reporter = Reporter(db, run_id)
-    beat(db, run_id, state="running", stage="load", progress=0.0)
+    started, run_id = time.monotonic(), reporter.run_id
+    beat(db, run_id, state="running", stage="load", progress=0.0, detail="")
     loaded = loaded or load_base(resolve_base(settings["base"]), precision)
     reporter.tell("load", 0.02, f"{loaded.base.id} in {loaded.precision} on {loaded.device}", force=True)
     prepared = prepare(db, profile, reporter, loaded, settings)
@@ -175,7 +184,7 @@ def prepare(db: Database, profile: Profile, reporter: Reporter, loaded: LoadedBa
 
 def _note_material(db: Database, run_id: int, material: Material) -> None:
     about = {"facts": [fact.id for fact in material.facts], "taught": material.taught}
-    save_checkpoint(db, run_id, "material", b"", about)
+    save_checkpoint(db, run_id, MATERIAL, b"", about)
 
 
 def keep(
@@ -221,6 +230,7 @@ def _search(
 
     def on_trial(trial: TrialResult) -> None:
         save_trial(db, run_id, trial.number, trial.plan, trial.values, trial.state, trial.seconds, trial.parameters)
+        drop_checkpoint(db, run_id, HALF)
         for number, (_, recall, abstention, _) in enumerate(curve := trial.values.get("curve", []), 1):
             reporter.point(trial.number, number / len(curve), None, recall, abstention)
         said = (
@@ -238,7 +248,7 @@ def _search(
 
     def on_best(result: SearchResult) -> None:
         about = {"number": result.best.number if result.best else 0, "peft_config": result.peft_config, "proof": result.proof}
-        save_checkpoint(db, run_id, "best", result.weights, about)
+        save_weights(db, run_id, "best", result.weights, about)
 
     recipe, facts = load_recipe(settings["recipe"]), list_facts(db, profile.id)
     if settings["mode"] == "grow":
@@ -246,7 +256,6 @@ def _search(
     # A resumed search keeps the prior that it began with: other profiles may have taught something since.
     begun = load_checkpoint(db, settings["resumes"], "prior") if settings["resumes"] else None
     prior = prior_of(begun[1]) if begun else repeated_prior(db, profile, loaded) if settings["mode"] == "again" else load_prior(db, loaded)
-    save_checkpoint(db, run_id, "prior", b"", prior.row())
     done = resumed_search(db, settings["resumes"]) if settings["resumes"] else None
     if settings.get("place"):
         until = time.time() + max(0.0, deadline - time.monotonic())
@@ -259,9 +268,14 @@ def _search(
         on_trial(trial)
     if done and done.best:
         on_best(done)
+    half = load_checkpoint(db, settings["resumes"], HALF) if settings["resumes"] else None
+    if half:
+        save_weights(db, run_id, HALF, *half)  # killed once more before its first save, it still goes on from there
+    save_checkpoint(db, run_id, "prior", b"", prior.row())  # last: from here on this run is the one to go on with
+    keeper = Keeper(lambda data, about: save_weights(db, run_id, HALF, data, about), half)
     return search(
         loaded, prepared.examples, trials, settings["epochs"], deadline, settings["seed"], on_trial, on_progress, recipe, facts, prior,
-        settings["sampler"], done, on_best,
+        settings["sampler"], done, on_best, keeper=keeper,
     )  # fmt: skip
 
 

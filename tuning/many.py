@@ -32,14 +32,17 @@ from memory.store import (
     studied_messages,
 )
 from memory.store.batches import BatchRun, batch_runs, newest_batch
+from tuning.accelerator import accelerator
 from tuning.bases import Base, LoadedBase, load_base, resolve_base
 from tuning.engines import Done, Engine, Work
 from tuning.errors import BadProfileList, Cancelled
+from tuning.half import plain
 from tuning.inject import BUDGETS, Prepared, Reporter, choose_retrieval, keep, prepare
 from tuning.priors import Prior, load_prior
 from tuning.prompts import PROMPT_VERSION
+from tuning.pulse import Pulse
 from tuning.recipe import Recipe, load_recipe
-from tuning.resume import SAME, find_resumable, plain
+from tuning.resume import SAME, find_resumable
 from tuning.sides import RetrievalPlan, Speaker
 
 AHEAD = 2  # profiles prepared beyond what the engine can run at once: workers never wait, and memory stays bounded
@@ -60,6 +63,7 @@ class Batch:
     say: Say
     prepare: Prepare
     prior: Prior
+    pulse: Pulse
     running: dict[int, "Pending"] = field(default_factory=dict)
     ended: list[dict[str, Any]] = field(default_factory=list)
 
@@ -141,9 +145,10 @@ def inject_many(
     width = side_by_side or (max(1, min(settings["trials"], engine.slots // len(names))) if engine.name == "ray" else 1)
     settings["side_by_side"] = width
     # One prior for the whole batch: what its own profiles teach would make the winners depend on who was first.
-    batch = Batch(db, loaded, engine, settings, say, prepare_profile or prepare_here, load_prior(db, loaded))
+    batch = Batch(db, loaded, engine, settings, say, prepare_profile or prepare_here, load_prior(db, loaded), Pulse(db))
     try:
-        _run(batch, deque(names), {"epochs": chosen.epochs, "rounds": chosen.rounds})
+        with batch.pulse:
+            _run(batch, deque(names), {"epochs": chosen.epochs, "rounds": chosen.rounds})
     except BaseException:
         for key in batch.running:
             finish_run(db, key, "cancelled")
@@ -159,12 +164,27 @@ def inject_many(
 
 def _run(batch: Batch, waiting: deque[str], more: dict[str, Any]) -> None:
     """Back-pressure: no more is prepared than the engine can take up soon; in between, what has ended is stored."""
+    while (
+        waiting and batch.engine.name == "local"
+    ):  # one profile after the other, so that others in the queue are not kept out by all of them
+        name = waiting.popleft()
+        told: list[str] = []
+        with accelerator(lambda said, name=name, told=told: _tell_waiting(batch, name, said, told)):
+            _begin(batch, name, more)
+            while batch.running:
+                _collect(batch, WAIT_SECONDS)
     while waiting or batch.running:
-        room = batch.engine.slots + (0 if batch.engine.name == "local" else AHEAD)
+        room = batch.engine.slots + AHEAD
         while waiting and len(batch.running) < room:
             _begin(batch, waiting.popleft(), more)
             _collect(batch, 0.0)
         _collect(batch, WAIT_SECONDS)
+
+
+def _tell_waiting(batch: Batch, name: str, said: str, told: list[str]) -> None:
+    if said not in told:
+        told.append(said)
+        batch.tell("waiting", name, **{"for": said})
 
 
 def _begin(batch: Batch, name: str, more: dict[str, Any]) -> None:
@@ -179,6 +199,7 @@ def _begin(batch: Batch, name: str, more: dict[str, Any]) -> None:
         resumes = find_resumable(batch.db, profile.id, batch.settings)
         run_id = start_run(batch.db, profile.id, "inject", batch.settings | ({"resumes": resumes} if resumes else {}))
         reporter = Reporter(batch.db, run_id, name)
+        batch.pulse.add(run_id, reporter.watch, judged=batch.engine.name == "local")  # elsewhere silence tells nothing of the work
         beat(batch.db, run_id, state="running", stage="load", progress=0.0)
         prepared, plan = batch.prepare(batch.db, profile, reporter, batch.loaded, batch.settings | more | {"resumes": resumes})
         reporter.tell("search", 0.3, f"waiting for a place ({batch.engine.name})", force=True)
@@ -189,6 +210,7 @@ def _begin(batch: Batch, name: str, more: dict[str, Any]) -> None:
     except KeepsakeError as error:
         if run_id is not None:
             batch.running.pop(run_id, None)
+            batch.pulse.drop(run_id)
             finish_run(batch.db, run_id, "cancelled" if isinstance(error, Cancelled) else "failed", error=str(error))
         batch.end(name, "failed", error=str(error))
 
@@ -214,6 +236,7 @@ def prepare_here(
 def _collect(batch: Batch, seconds: float) -> None:
     for done in batch.engine.wait(seconds):
         pending = batch.running.pop(done.key, None)
+        batch.pulse.drop(done.key)
         if pending is not None:  # an engine that told it twice changes nothing
             _store(batch, pending, done)
 
@@ -245,6 +268,7 @@ def _hear(batch: Batch, key: int, share: float, detail: str) -> bool:
     pending = batch.running.get(key)
     if pending is None or cancel_requested(batch.db, key):
         return False
+    pending.reporter.watch.move()
     if detail:  # not through the reporter, which would wait while one profile is paused
         beat(batch.db, key, stage="search", progress=round(0.3 + 0.6 * share, 4), detail=detail)
     return True

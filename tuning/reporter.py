@@ -11,6 +11,7 @@ from sqlite_utils import Database
 
 from memory.store import beat, cancel_requested, pause_requested, save_point
 from tuning.errors import Cancelled
+from tuning.pulse import Watch
 
 BEAT_SECONDS = 0.7
 PAUSE_SECONDS = 0.5
@@ -23,9 +24,12 @@ class Reporter:
         self.db, self.run_id, self.last = db, run_id, 0.0
         self.prefix = f"{name}: " if name else ""  # where several profiles tell at once
         self.paused_seconds = 0.0
+        self.watch = Watch()
+        self.waits_for = ""
 
     def tell(self, stage: str, progress: float, detail: str = "", loss: float | None = None, force: bool = False) -> None:
         """Note stage and progress (0 to 1 over the whole run); raises Cancelled when asked to stop."""
+        self.watch.move()
         if not force and time.monotonic() - self.last < BEAT_SECONDS:
             return
         self.last = time.monotonic()
@@ -35,6 +39,17 @@ class Reporter:
         beat(self.db, self.run_id, **fields)
         self._listen()
         print(f"{self.prefix}{100 * progress:5.1f} % {stage}" + (f": {detail}" if detail else ""), file=sys.stderr, flush=True)
+
+    def wait(self, detail: str) -> None:
+        """Note for what the run waits; raises Cancelled when asked to stop."""
+        self.watch.move(waited=True)
+        if time.monotonic() - self.last >= BEAT_SECONDS:
+            self.last = time.monotonic()
+            beat(self.db, self.run_id, stage="queue", detail=detail)
+            self._listen()
+            if detail != self.waits_for:
+                print(f"{self.prefix}{detail}", file=sys.stderr, flush=True)
+            self.waits_for = detail
 
     def point(
         self, trial: int, share: float, loss: float | None = None, recall: float | None = None, abstention: float | None = None
@@ -51,4 +66,5 @@ class Reporter:
                 return
             time.sleep(PAUSE_SECONDS)
             self.paused_seconds += PAUSE_SECONDS
+            self.watch.move(waited=True)
             beat(self.db, self.run_id)

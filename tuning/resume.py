@@ -1,4 +1,4 @@
-"""Going on where a killed injection stopped: its examples, its trials and the best trial's weights.
+"""Going on where a killed injection stopped: its examples, its trials, the best trial's weights, and the trial that was half trained.
 
 In: the store. Out: the run to go on with, if its settings and facts are still the same, and what it left. A search's next trial depends
 on the list of its trials and the seed alone, so the search that goes on ends as the one that was killed would have.
@@ -10,8 +10,9 @@ from typing import Any
 from sqlite_utils import Database
 
 from memory.store import Fact, list_examples, list_trials
-from memory.store.checkpoints import interrupted_run, load_checkpoint
+from memory.store.checkpoints import MATERIAL, interrupted_runs, load_checkpoint
 from tuning.examples import Example, load_example
+from tuning.half import plain
 from tuning.search import SearchResult
 from tuning.trial import TrialResult
 
@@ -20,22 +21,18 @@ SAME = ("budget", "trials", "base", "revision", "seed", "recipe", "mode", "sampl
 
 def find_resumable(db: Database, profile_id: int, settings: dict[str, Any]) -> int | None:
     """The number of the killed run that these settings go on with, or None: it must have come as far as its examples."""
-    run = interrupted_run(db, profile_id, "inject")
+    # One that was killed before it came as far as the one that it went on with hides nothing: that one is gone on with again.
+    runs = interrupted_runs(db, profile_id, "inject")
+    with_material = [run for run in runs if load_checkpoint(db, run.id, MATERIAL)]
+    run = next((run for run in with_material if load_checkpoint(db, run.id, "prior")), next(iter(with_material), None))
     if run is None or any(run.settings.get(name) != plain(settings[name]) for name in SAME):
         return None
-    return run.id if load_checkpoint(db, run.id, "material") else None
-
-
-def plain(value: Any) -> Any:
-    """A setting as JSON gives it back: tuples become lists."""
-    if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
-    return [plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+    return run.id
 
 
 def resumed_examples(db: Database, run_id: int, facts: Sequence[Fact]) -> tuple[list[Example], list[int]] | None:
     """The examples of a killed run and the facts that they quote; None if the facts are no longer those that they were made of."""
-    found = load_checkpoint(db, run_id, "material")
+    found = load_checkpoint(db, run_id, MATERIAL)
     if found is None or sorted(found[1]["facts"]) != sorted(fact.id for fact in facts):
         return None
     return [load_example(row) for row in list_examples(db, run_id)], list(found[1]["taught"])

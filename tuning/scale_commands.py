@@ -141,7 +141,8 @@ def say_json(event: dict[str, Any]) -> None:
 def say_line(event: dict[str, Any]) -> None:
     """Progress in words, on stderr."""
     counts = f"{event['done']} done, {event['skipped']} up to date, {event['failed']} failed, {event['running']} running, of {event['of']}"
-    reason = f" ({event['error']})" if event.get("error") else ""
+    said = event.get("error") or event.get("for")
+    reason = f" ({said})" if said else ""
     print(f"{event['profile']}: {event['event']}{reason}; {counts}", file=sys.stderr, flush=True)
 
 

@@ -19,6 +19,7 @@ from memory.store import Fact
 from tuning.adapters import LoraPlan
 from tuning.bases import LoadedBase
 from tuning.examples import Example
+from tuning.half import Keeper
 from tuning.priors import Prior
 from tuning.recipe import Recipe
 from tuning.space import MOST_LORAS, RANKS, default_plan, distributions, first_parameters, suggest_plan
@@ -75,11 +76,12 @@ def search(
     resumed: SearchResult | None = None,
     on_best: Callable[[SearchResult], None] | None = None,
     rungs: bool | None = None,
+    keeper: Keeper | None = None,
 ) -> SearchResult:
     """Run up to `trials` trials until `deadline` (monotonic seconds); trial 0 always leaves an adapter.
 
     `resumed` holds the trials of a search that was killed, with the best one's weights: it goes on after them. `on_best` hears of every
-    new best, so that its weights can be kept. Raises what the callbacks raise (a cancelled run), with the base left as it was.
+    new best, so that its weights can be kept; the `keeper` keeps the trial that runs. Raises what the callbacks raise (a cancelled run), with the base left as it was.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     prior = prior or Prior(first_parameters(default_plan(loaded, epochs)))
@@ -97,6 +99,7 @@ def search(
         outcome, kept = run_trial(
             task, number, plan, seed + number, deadline, first_rung_pruner(result.trials) if rungs else None,
             lambda values, parameters: is_better(values["quality"], parameters, result.best), on_progress,
+            keeper=keeper,
         )  # fmt: skip
         outcome.values["suggested"] = suggested
         result.trials.append(outcome)

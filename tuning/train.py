@@ -6,22 +6,24 @@ In: a PEFT model with LoRAs and encoded examples. Out: the trained model and wha
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 import torch
 from peft import PeftModel
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from tuning.adapters import LoraPlan, trainable_parameters
 from tuning.bases import LoadedBase
-from tuning.distil import Lesson, lesson_loss
+from tuning.distil import Lesson
 from tuning.errors import InactiveAdapter
 from tuning.examples import Example
-from tuning.likelihood import Encoded, answer_logits, certainty, encode_example, pad_batch
+from tuning.half import Loop
+from tuning.kept import Epoch, Kept, Training
+from tuning.likelihood import Encoded, certainty, encode_example
 from tuning.prompts import render_chat
 from tuning.recipe import Recipe
+from tuning.step import add_gradient
 
 TOKENS_A_BATCH = 1600
 WARM_UP = 10
@@ -33,32 +35,6 @@ LEARNT = 0.99  # share of the examples that must be past it to stop
 PATIENCE = 2  # epochs without a better held-out result
 
 OnEpoch = Callable[["Epoch"], None]
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What an epoch ended with: mean training loss, the share of held-out recall and never-said answers given to the letter.
-
-    `learnt` is the share of training examples whose every answer token had p > 0.5 when last seen.
-    """
-
-    number: int
-    loss: float
-    recall: float
-    abstention: float
-    learnt: float = 0.0
-
-
-@dataclass
-class Training:
-    """A finished training: its epochs, seconds and size; `best` is the epoch whose weights were kept, `stopped` why it ended early."""
-
-    epochs: list[Epoch] = field(default_factory=list)
-    seconds: float = 0.0
-    parameters: int = 0
-    first_gradient: float = 0.0
-    best: int = 0
-    stopped: str = ""
 
 
 def encode_examples(loaded: LoadedBase, examples: Sequence[Example], recipe: Recipe | None = None) -> list[Encoded]:
@@ -112,66 +88,84 @@ def train(
     lessons: Sequence[Lesson | None] = (),
     deadline: float | None = None,
     least_epochs: int = 0,
+    begun: tuple[bytes, dict[str, Any]] | None = None,
+    keep: Callable[[Loop], None] | None = None,
 ) -> Training:
     """Train the LoRAs of `model`; `known` and `unknown` are held-out questions with their answers, `lessons` the teacher's for `training`.
 
     With a `deadline` (monotonic seconds) that the plan will miss, the learning rate falls towards the deadline instead of the last epoch; past
     it, towards the end of the `least_epochs` that are trained whatever the clock says.
 
-    `on_epoch` and `on_step` (share of the plan done, loss) hear of progress and may raise to stop. Raises InactiveAdapter when the first
-    gradient is zero (see `bases.keep_cpu_gradients`).
+    `on_epoch` and `on_step` (share of the plan done, loss) hear of progress and may raise to stop. `keep` sees the loop after every step; `begun`
+    is a snapshot of the loop of an equal training that was broken off, which goes on from there. Raises InactiveAdapter when the first
+    gradient is zero (see `bases.keep_cpu_gradients`), OutOfMemory.
     """
-    recipe, rng = recipe or Recipe(), Random(seed)
-    started = time.monotonic()
+    recipe = recipe or Recipe()
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    result = Training(parameters=trainable_parameters(model))
     optimizer = torch.optim.AdamW(parameters, lr=plan.learning_rate, weight_decay=0.0, betas=(0.9, 0.98))
-    sureness = [0.0] * len(training)
-    kept = Kept(parameters)
-    step = 0
-    for number in range(plan.epochs):
+    result = Training(parameters=trainable_parameters(model))
+    loop = Loop(parameters, optimizer, Random(seed), [0.0] * len(training), Kept(parameters), result)
+    if begun:
+        loop.restore(*begun)
+        for epoch in result.epochs if on_epoch else ():
+            on_epoch(epoch)
+    looking = recipe.early_stop and bool(known)
+    while loop.epoch < plan.epochs and not result.stopped:
         model.train()
-        losses = []
-        planned = batches(training, choose_examples(sureness, rng), rng)
-        for place, batch in enumerate(planned):
-            share = (number + place / len(planned)) / plan.epochs
-            late = _late(started, deadline)
-            rate_share = max(share, late if late < 1 or number >= least_epochs else (number + place / len(planned)) / least_epochs)
-            optimizer.param_groups[0]["lr"] = plan.learning_rate * min(1.0, (step + 1) / WARM_UP, 1.05 - rate_share)
-            logits, tokens, rows = answer_logits(model, *pad_batch(loaded, [training[index] for index in batch]))
-            token_losses = cross_entropy(logits.float(), tokens, reduction="none")
-            loss = weighted_mean(token_losses, [training[index] for index in batch])
-            if recipe.distil and lessons:
-                loss = loss + recipe.distil * lesson_loss(logits, rows, [lessons[index] for index in batch])
-            loss.backward()
-            norm = float(torch.nn.utils.clip_grad_norm_(parameters, CLIP))
-            if step == 0:
-                result.first_gradient = norm
-                if norm == 0.0:
-                    raise InactiveAdapter("The first gradient of the adapter is exactly zero: the base does not pass gradients on here.")
-            optimizer.step()
-            optimizer.zero_grad()
-            _note_sureness(sureness, batch, token_losses.detach(), rows)
-            losses.append(token_losses.mean().item())
-            step += 1
+        if loop.planned is None:
+            loop.planned = batches(training, choose_examples(loop.sureness, loop.rng), loop.rng)
+        while loop.place < len(loop.planned):
+            epochs = loop.epoch + loop.place / len(loop.planned)
+            share = epochs / plan.epochs
+            optimizer.param_groups[0]["lr"] = plan.learning_rate * _rate(loop, epochs, share, deadline, least_epochs)
+            _step(loaded, model, loop, training, lessons, recipe)
+            if keep:
+                keep(loop)
             if on_step:
-                on_step(share, losses[-1])
+                on_step(share, loop.losses[-1])
         model.eval()
-        mean = sum(losses) / len(losses) if losses else 0.0
-        learnt = sum(sure > GREEDY for sure in sureness) / max(1, len(sureness))
-        epoch = Epoch(number + 1, mean, _share(loaded, model, known), _share(loaded, model, unknown), learnt)
+        mean = sum(loop.losses) / len(loop.losses) if loop.losses else 0.0
+        learnt = sum(sure > GREEDY for sure in loop.sureness) / max(1, len(loop.sureness))
+        epoch = Epoch(loop.epoch + 1, mean, _share(loaded, model, known), _share(loaded, model, unknown), learnt)
         result.epochs.append(epoch)
-        if recipe.early_stop and known:
-            kept.note(epoch)
+        loop.end_epoch()
+        if looking:
+            loop.kept.note(epoch)
         if on_epoch:
             on_epoch(epoch)
-        result.stopped = _reason_to_stop(result.epochs, kept) if recipe.early_stop and known else ""
-        if result.stopped:
-            break
-    if recipe.early_stop and known:
-        result.best = kept.restore()
-    result.seconds = time.monotonic() - started
+        result.stopped = _reason_to_stop(result.epochs, loop.kept) if looking else ""
+    if looking:
+        result.best = loop.kept.restore()
+    result.most, result.seconds = loop.most, time.monotonic() - loop.started
     return result
+
+
+def _step(
+    loaded: LoadedBase, model: PeftModel, loop: Loop, training: Sequence[Encoded], lessons: Sequence[Lesson | None], recipe: Recipe
+) -> None:
+    """One batch: gradient, clipping, a step of the optimiser, and what it showed. Raises InactiveAdapter, OutOfMemory."""
+    assert loop.planned is not None
+    batch = loop.planned[loop.place]
+    taught = [lessons[index] for index in batch] if recipe.distil and lessons else []
+    found = add_gradient(loaded, model, [training[index] for index in batch], taught, recipe.distil, loop.most)
+    loop.most = found.most
+    norm = float(torch.nn.utils.clip_grad_norm_(loop.parameters, CLIP))
+    if loop.step == 0:
+        loop.result.first_gradient = norm
+        if norm == 0.0:
+            raise InactiveAdapter("The first gradient of the adapter is exactly zero: the base does not pass gradients on here.")
+    loop.optimizer.step()
+    loop.optimizer.zero_grad()
+    _note_sureness(loop.sureness, batch, found.token_losses, found.rows)
+    loop.losses.append(found.token_losses.mean().item())
+    loop.step, loop.place = loop.step + 1, loop.place + 1
+
+
+def _rate(loop: Loop, epochs: float, share: float, deadline: float | None, least_epochs: int) -> float:
+    """What to multiply the learning rate with: it warms up, then falls to nothing at the end of the plan, or of the time if that is sooner."""
+    late = _late(loop.started, deadline)
+    done = max(share, late if late < 1 or loop.epoch >= least_epochs else epochs / least_epochs)
+    return min(1.0, (loop.step + 1) / WARM_UP, 1.05 - done)
 
 
 def _late(started: float, deadline: float | None) -> float:
@@ -180,30 +174,6 @@ def _late(started: float, deadline: float | None) -> float:
         return 0.0
     share = (time.monotonic() - started) / max(1e-6, deadline - started)
     return min(1.0, share) if share > 0.6 else 0.0
-
-
-@dataclass
-class Kept:
-    """The weights of the epoch that did best on held-out questions."""
-
-    parameters: list[torch.nn.Parameter]
-    score: float = -1.0
-    epoch: int = 0
-    weights: list[Tensor] = field(default_factory=list)
-
-    def note(self, epoch: Epoch) -> None:
-        """Keep the weights if no earlier epoch did better; a later one is preferred on equal scores, being surer."""
-        score = epoch.recall + epoch.abstention - 1
-        if score >= self.score:
-            self.score, self.epoch = score, epoch.number
-            self.weights = [parameter.detach().clone() for parameter in self.parameters]
-
-    @torch.no_grad()
-    def restore(self) -> int:
-        """Put the kept weights back; returns their epoch."""
-        for parameter, weight in zip(self.parameters, self.weights):
-            parameter.copy_(weight)
-        return self.epoch
 
 
 def _reason_to_stop(epochs: Sequence[Epoch], kept: Kept) -> str:
@@ -217,15 +187,6 @@ def _reason_to_stop(epochs: Sequence[Epoch], kept: Kept) -> str:
     if last.learnt >= LEARNT and waited >= 1:
         return "every answer token has p > 0.5 and held-out questions no longer improve"
     return "held-out questions no longer improve" if waited > PATIENCE and last.learnt > 0.9 else ""
-
-
-def weighted_mean(token_losses: Tensor, batch: Sequence[Encoded]) -> Tensor:
-    """The mean of token losses, weighted as the examples say; tokens stand in the order of the batch."""
-    if not any(example.weights for example in batch):
-        return token_losses.mean()
-    weights = [weight for example in batch for weight in (example.weights or [1.0] * len(example.answer))]
-    weighting = torch.tensor(weights, device=token_losses.device)
-    return (token_losses * weighting).sum() / weighting.sum()
 
 
 def _note_sureness(sureness: list[float], batch: Sequence[int], token_losses: Tensor, rows: Tensor) -> None:

@@ -6,7 +6,7 @@ are to be kept. Quality is recall - false claims - forgetting, on what the model
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -17,14 +17,17 @@ from tuning.distil import Lesson, take_lessons
 from tuning.examples import Example
 from tuning.forgetting import Probe, make_probe, perplexity_rise
 from tuning.generate import generate
+from tuning.half import Keeper, Loop, plain
+from tuning.kept import WHOLE, Epoch, Training
 from tuning.likelihood import Encoded, encode_example
 from tuning.prompts import is_abstention, render_chat
 from tuning.recipe import Recipe
 from tuning.scores import holds_answer
-from tuning.train import Epoch, Training, encode_examples, train
+from tuning.train import encode_examples, train
 
 LEAST_EPOCHS = 5  # of trial 0, whatever the clock says: an adapter of less knows nothing
 VALIDATION_MOST = 72  # questions asked for real at the end of a trial
+RUNG, ALL = "rung", "all"  # the two trainings of a trial
 PART = 3  # the first rung trains on one fact in so many, for as small a part of the epochs
 
 OnProgress = Callable[[int, float, float], None]  # trial number, share of it done, loss
@@ -91,22 +94,25 @@ def run_trial(
     keep: Callable[[dict[str, Any], int], bool] | None = None,
     on_progress: OnProgress | None = None,
     start: Adapter | None = None,
+    keeper: Keeper | None = None,
 ) -> tuple[TrialResult, Kept | None]:
-    """Train and ask one plan, from fresh LoRAs or from the weights of the adapter `start`. With `prune` (score of the first rung -> stop) it begins on a part of the facts; `keep` says whether to keep
-    the weights, from values and size. Leaves the base bare, whatever is raised."""
+    """Train and ask one plan, from fresh LoRAs or from the weights of the adapter `start`. With `prune` (score of the first rung -> stop) it begins
+    on a part of the facts; `keep` says whether to keep the weights, from values and size; the `keeper` saves the training now and then, and may
+    hold that of this very trial, which then goes on. Leaves the base bare, whatever is raised."""
     started = time.monotonic()
     model = from_adapter(task.loaded, start) if start else attach(task.loaded, plan, seed)
     parameters = sum(parameter.numel() for name, parameter in model.named_parameters() if "lora_" in name)
-    values: dict[str, Any] = {}
+    described = plan.describe(task.loaded.layers)
+    course = Course(task, model, number, plan, seed, deadline, on_progress, keeper)
+    values = course.go_on({"number": number, "plan": described, "precision": task.loaded.precision, "start": start.id if start else None})
     try:
-        state, first = "complete", 0.0
+        state = "complete"
         try:
-            if prune is not None:
-                first = 0.25
-                values["first_rung"] = round(_first_rung(task, model, number, plan, seed, deadline, on_progress), 4)
+            if prune is not None and course.phase == RUNG:
+                values["first_rung"] = round(_first_rung(course), 4)
                 if prune(values["first_rung"]):
                     raise Pruned
-            values |= _train(task, model, number, plan, seed, deadline, on_progress, first)
+            values |= _train(course, 0.0 if prune is None else 0.25)
         except Pruned:
             state = "pruned"
         except OutOfTime:
@@ -116,7 +122,7 @@ def run_trial(
             values |= score_answers(task.loaded, task.held_out)
             values["forgetting"] = round(perplexity_rise(task.loaded, task.probe), 4)
             values["quality"] = round(values["score"] - values["forgetting"], 4)
-        result = TrialResult(number, plan.describe(task.loaded.layers), values, state, time.monotonic() - started, parameters)
+        result = TrialResult(number, described, values, state, course.seconds + time.monotonic() - started, parameters)
         kept = None
         if state == "complete" and (keep is None or keep(values, parameters)):
             proof = prove_active(model, task.loaded, task.encoded[0].prompt)
@@ -126,21 +132,63 @@ def run_trial(
         detach(model)
 
 
-def _first_rung(task: Task, model: Any, number: int, plan: LoraPlan, seed: int, deadline: float, on_progress: OnProgress | None) -> float:
+@dataclass
+class Course:
+    """One trial on its way: `phase` is the training that runs, `values` what is known of it so far, `seconds` what it took before it was broken off."""
+
+    task: Task
+    model: Any
+    number: int
+    plan: LoraPlan
+    seed: int
+    deadline: float
+    on_progress: OnProgress | None
+    keeper: Keeper | None
+    about: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    phase: str = RUNG
+    seconds: float = 0.0
+    began: float = field(default_factory=time.monotonic)
+    half: tuple[bytes, dict[str, Any]] | None = None
+
+    def go_on(self, about: dict[str, Any]) -> dict[str, Any]:
+        """Take up what was kept of this very trial, if anything; returns the values so far."""
+        self.about = plain(about)
+        found = self.keeper.begin(self.about) if self.keeper else None
+        if found:
+            data, kept = found
+            self.phase, self.values, self.seconds, self.half = kept["phase"], kept["values"], kept["seconds"], (data, kept["loop"])
+        return self.values
+
+    def begin(self, phase: str) -> tuple[bytes, dict[str, Any]] | None:
+        """The next training begins; the loop of the same one that was broken off, once."""
+        half, self.half = (self.half if phase == self.phase else None), None
+        self.phase = phase
+        return half
+
+    def note(self, loop: Loop) -> None:
+        """A step was done."""
+        if self.keeper:
+            spent = self.seconds + time.monotonic() - self.began
+            self.keeper.note(loop, {"about": self.about, "phase": self.phase, "values": self.values, "seconds": spent})
+
+
+def _first_rung(course: Course) -> float:
     """Train on the examples of a third of the facts for a third of the epochs; recall + abstention - 1 on their held-out questions."""
+    task, number, plan = course.task, course.number, course.plan
     part = [n for n, example in enumerate(task.trained) if _in_part(example, n)]
     known, unknown = _held_out(task, part=True)
     short = LoraPlan(plan.layer_sets, plan.rank, plan.learning_rate, plan.alpha, max(2, plan.epochs // PART))
 
     def on_step(share: float, loss: float) -> None:
-        if on_progress:
-            on_progress(number, 0.25 * share, loss)
-        if number and time.monotonic() > deadline:
+        if course.on_progress:
+            course.on_progress(number, 0.25 * share, loss)
+        if number and time.monotonic() > course.deadline:
             raise OutOfTime
 
     result = train(
-        task.loaded, model, short, [task.encoded[n] for n in part], known, unknown, seed, None, on_step, task.recipe,
-        [task.lessons[n] for n in part] if task.lessons else [],
+        task.loaded, course.model, short, [task.encoded[n] for n in part], known, unknown, course.seed, None, on_step, task.recipe,
+        [task.lessons[n] for n in part] if task.lessons else [], begun=course.begin(RUNG), keep=course.note,
     )  # fmt: skip
     best = max(result.epochs, key=lambda epoch: epoch.recall + epoch.abstention)
     return best.recall + best.abstention - 1
@@ -160,38 +208,26 @@ def _held_out(task: Task, part: bool = False) -> tuple[list[Encoded], list[Encod
     )
 
 
-def _train(
-    task: Task, model: Any, number: int, plan: LoraPlan, seed: int, deadline: float, on_progress: OnProgress | None, begun: float
-) -> dict[str, Any]:
-    """Train on all facts; `begun` is the share of the trial already done. A trial that runs out of time keeps what it has learnt."""
+def _train(course: Course, behind: float) -> dict[str, Any]:
+    """Train on all facts; `behind` is the share of the trial already done. A trial that runs out of time keeps what it has learnt."""
+    task, number = course.task, course.number
     epochs: list[Epoch] = []
 
     def on_step(share: float, loss: float) -> None:
-        if on_progress:
-            on_progress(number, begun + (1 - begun) * share, loss)
-        if time.monotonic() > deadline and (number or len(epochs) >= LEAST_EPOCHS):
+        if course.on_progress:
+            course.on_progress(number, behind + (1 - behind) * share, loss)
+        if time.monotonic() > course.deadline and (number or len(epochs) >= LEAST_EPOCHS):
             raise OutOfTime
 
     known, unknown = _held_out(task)
     result, late = Training(), False
     try:
         result = train(
-            task.loaded,
-            model,
-            plan,
-            task.encoded,
-            known,
-            unknown,
-            seed,
-            epochs.append,
-            on_step,
-            task.recipe,
-            task.lessons,
-            deadline,
-            0 if number else LEAST_EPOCHS,
-        )
+            task.loaded, course.model, course.plan, task.encoded, known, unknown, course.seed, epochs.append, on_step, task.recipe, task.lessons,
+            course.deadline, 0 if number else LEAST_EPOCHS, course.begin(ALL), course.note,
+        )  # fmt: skip
     except OutOfTime:
-        model.eval()  # what was learnt until now still counts
+        course.model.eval()  # what was learnt until now still counts
         late = True
     return {
         "epochs": len(epochs),
@@ -200,6 +236,7 @@ def _train(
         "kept_epoch": result.best,
         "stopped": "the time was over" if late else result.stopped,
         "curve": [[round(epoch.loss, 4), round(epoch.recall, 4), round(epoch.abstention, 4), round(epoch.learnt, 4)] for epoch in epochs],
+        **({"examples_at_once": result.most} if result.most < WHOLE else {}),
     }
 
 

@@ -209,6 +209,7 @@ STAGES = {
     "advice": "Jeder Seite werden dieselben zurückgehaltenen Fragen gestellt",
     "save": "Der Adapter wird gespeichert",
 }
+STAGE_QUEUE = "Wartet, bis der Beschleuniger frei ist"
 STAGES_SHORT = {
     "load": "laden", "study": "lesen", "questions": "Fragen", "examples": "Beispiele", "search": "trainieren", "retrieval": "nachschlagen",
     "advice": "vergleichen", "save": "speichern",

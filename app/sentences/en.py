@@ -207,6 +207,7 @@ STAGES = {
     "advice": "Asking every side the same held-out questions",
     "save": "Saving the adapter",
 }
+STAGE_QUEUE = "Waiting for its turn on the accelerator"
 STAGES_SHORT = {
     "load": "load", "study": "study", "questions": "questions", "examples": "examples", "search": "train", "retrieval": "retrieval",
     "advice": "compare", "save": "save",

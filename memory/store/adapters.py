@@ -11,6 +11,7 @@ from sqlite_utils import Database
 from memory.errors import AdapterDamaged, FactsForgotten, StaleAdapter, UnknownAdapter, UnknownRun
 from memory.store.certificates import note_reinjection
 from memory.store.database import fetch, fetch_one, now, purge, request_purge, to_json, transaction
+from memory.store.leases import require_lease
 
 _LISTED = """id, profile_id, run_id, is_current, peft_config, base_id, base_revision, prompt_version, metrics, sha256, size,
              created, stale, allowed"""
@@ -143,9 +144,11 @@ def use_adapter(db: Database, adapter_id: int) -> None:
 
 
 def _check_origin(db: Database, profile_id: int, run_id: int | None, facts: list[int]) -> None:
-    """Raises unless the run and all facts still exist in this profile."""
-    if run_id is not None and not fetch_one(db, "SELECT 1 FROM runs WHERE id = ? AND profile_id = ?", [run_id, profile_id]):
-        raise UnknownRun(f"There is no run number {run_id}: its profile may have been forgotten meanwhile.")
+    """Raises unless the run is this process's, and it and all facts still exist in this profile."""
+    if run_id is not None:
+        if not fetch_one(db, "SELECT 1 FROM runs WHERE id = ? AND profile_id = ?", [run_id, profile_id]):
+            raise UnknownRun(f"There is no run number {run_id}: its profile may have been forgotten meanwhile.")
+        require_lease(db, run_id)  # one that was taken over while it hung must not put its adapter over the other's
     sql = "SELECT id FROM facts WHERE profile_id = ? AND id IN (SELECT value FROM json_each(?))"
     gone = set(facts) - {row["id"] for row in fetch(db, sql, [profile_id, to_json(facts)])}
     if gone:

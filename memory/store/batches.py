@@ -7,7 +7,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from memory.store.database import fetch, fetch_one
-from memory.store.runs import mark_interrupted
+from memory.store.leases import mark_interrupted
 
 
 @dataclass(frozen=True)

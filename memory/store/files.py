@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 BLOCK = 1 << 20
+LOG = "KEEPSAKE_JOB_LOG"  # where a child process finds the log that its output goes to
+LARGEST_LOG = 1_000_000  # bytes; one older log is kept
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -46,6 +48,25 @@ def sync_file(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def put_aside(log: Path) -> None:
+    """Makes way for a new log: the one that is there becomes the older one."""
+    with suppress(FileNotFoundError):
+        os.replace(log, log.with_name(f"{log.name}.1"))
+
+
+def cut_log(log: Path) -> bool:
+    """Puts a log that has grown past `LARGEST_LOG` aside while others write at its end; True if it was so."""
+    with suppress(OSError):
+        if log.stat().st_size > LARGEST_LOG:
+            older = log.with_name(f"{log.name}.1")
+            with log.open("rb") as full, open(os.open(older, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+                full.seek(-LARGEST_LOG, os.SEEK_END)
+                out.write(full.read())
+            os.truncate(log, 0)  # those who write keep their open file
+            return True
+    return False
 
 
 def erase(path: Path) -> None:

@@ -352,3 +352,13 @@ def m014_masks(db: Database) -> None:
             PRIMARY KEY (profile_id, hash)
         ) WITHOUT ROWID;
     """)
+
+
+@MIGRATIONS()
+def m015_leases(db: Database) -> None:
+    """A run belongs to a process of a host until its lease (seconds since 1970) is over; its notice is what the watchdog says of it."""
+    db.executescript("""
+        ALTER TABLE runs ADD COLUMN host TEXT;
+        ALTER TABLE runs ADD COLUMN lease REAL;
+        ALTER TABLE runs ADD COLUMN notice TEXT NOT NULL DEFAULT '';
+    """)

@@ -1,7 +1,7 @@
 """The room of runs: long work in a process of its own reports here, and the screen reads how far it is.
 
 A profile has at most one live run (a unique index says so). A run whose process is gone is marked interrupted whenever
-somebody looks; a process is known by its number and its start time, for numbers are used again.
+somebody looks; one whose lease is over is taken over by the next that starts (`leases.py`).
 """
 
 import json
@@ -10,22 +10,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
 from sqlite_utils import Database
 
 from memory.errors import RunInProgress, UnknownRun
 from memory.store.database import fetch, fetch_one, now, to_json, transaction
 from memory.store.engine import INTEGRITY_ERRORS
+from memory.store.leases import lease_of, life_of, mark_interrupted, require_lease, say_silence
 
 LIVE = ("queued", "running")
 ENDED = ("done", "failed", "cancelled", "interrupted")
-# Two readings of one process's start time may differ by the clock's correction, two processes by far more.
-SAME_START_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run; `progress` 0..1, `detail` one sentence, `result` what it left behind, `paused` while it is asked to stand still, times ISO 8601 in UTC."""
+    """One run; `progress` 0..1, `detail` one sentence, `result` what it left behind, `paused` while it is asked to stand still,
+    `notice` what is odd about a live one (slow, hung, silent), times ISO 8601 in UTC."""
 
     id: int
     profile_id: int
@@ -43,6 +42,7 @@ class Run:
     error: str | None
     result: dict[str, Any]
     paused: bool = False
+    notice: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,14 @@ class Trial:
 
 
 def start_run(db: Database, profile_id: int, kind: str, settings: dict[str, Any]) -> int:
-    """A new queued run, owned by this process until another beats for it; raises RunInProgress if one is alive."""
+    """A new queued run, owned by this process until another beats for it; raises RunInProgress if one is alive and its lease not over."""
     with transaction(db):
-        mark_interrupted(db, profile_id)
+        mark_interrupted(db, profile_id, take_over=True)
+        values = {"profile_id": profile_id, "kind": kind, "state": "queued", "settings": to_json(settings), "started": now()}
+        values |= lease_of(os.getpid())
         try:
-            cursor = db.execute(
-                """INSERT INTO runs (profile_id, kind, state, settings, pid, pid_started, heartbeat, started)
-                   VALUES (?, ?, 'queued', ?, ?, ?, ?, ?)""",
-                [profile_id, kind, to_json(settings), os.getpid(), _process_start(os.getpid()), now(), now()],
-            )
+            names, marks = ", ".join(values), ", ".join("?" * len(values))
+            cursor = db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", list(values.values()))
         except INTEGRITY_ERRORS as error:
             raise _in_progress(db, profile_id) from error
     return int(cursor.lastrowid or 0)
@@ -76,23 +75,22 @@ def start_run(db: Database, profile_id: int, kind: str, settings: dict[str, Any]
 def beat(db: Database, run_id: int, **fields: Any) -> None:
     """Says that the run is alive and how far: any of state, stage, progress, loss, detail, settings, result, pid.
 
-    The process that beats owns the run from then on; a parent that has just started a child passes the child's `pid`.
-    Raises UnknownRun when the run was removed, so that the work stops.
+    Only the owner may; a parent that has just started a child gives the run away by passing the child's `pid`. Raises LeaseLost when another
+    has taken the run over or it has ended, UnknownRun when it was removed, so that the work stops.
     """
     pid = int(fields.pop("pid", os.getpid()))
     allowed = {"state", "stage", "progress", "loss", "detail", "settings", "result"}
     if unknown := set(fields) - allowed:
         raise TypeError(f"beat() does not know {sorted(unknown)}")
     values = {key: to_json(value) if key in ("settings", "result") else value for key, value in fields.items()}
-    values |= {"pid": pid, "pid_started": _process_start(pid), "heartbeat": now()}
-    _update(db, run_id, values)
+    _update(db, run_id, values | lease_of(pid))
 
 
 def finish_run(db: Database, run_id: int, state: str, result: dict[str, Any] | None = None, error: str | None = None) -> None:
-    """Ends a run as done, failed, cancelled or interrupted; raises UnknownRun."""
+    """Ends a run as done, failed, cancelled or interrupted; raises LeaseLost, UnknownRun."""
     if state not in ENDED:
         raise ValueError(f"a run ends as one of {ENDED}, not {state!r}")
-    values: dict[str, Any] = {"state": state, "error": error, "finished": now(), "heartbeat": now()}
+    values: dict[str, Any] = {"state": state, "error": error, "finished": now(), "heartbeat": now(), "notice": ""}
     if result is not None:
         values["result"] = to_json(result)
     if state == "done":
@@ -164,23 +162,8 @@ def active_run(db: Database, profile_id: int) -> Run | None:
 
 def live_runs(db: Database) -> list[int]:
     """The numbers of all runs whose process is alive; nothing is marked."""
-    rows = fetch(db, "SELECT id, pid, pid_started FROM runs WHERE state IN ('queued', 'running')")
-    return [row["id"] for row in rows if _alive(row["pid"], row["pid_started"])]
-
-
-def mark_interrupted(db: Database, profile_id: int) -> None:
-    """Ends the live run of a profile as interrupted if its process is gone."""
-    sql = "SELECT id, pid, pid_started FROM runs WHERE profile_id = ? AND state IN ('queued', 'running')"
-    for row in fetch(db, sql, [profile_id]):
-        if not _alive(row["pid"], row["pid_started"]):
-            reason = "Its process ended without finishing it: start it again."
-            with transaction(db):
-                # The same pid again in the condition: a child may have taken the run over since it was read.
-                db.execute(
-                    """UPDATE runs SET state = 'interrupted', finished = ?, error = ?
-                       WHERE id = ? AND pid IS ? AND state IN ('queued', 'running')""",
-                    [now(), reason, row["id"], row["pid"]],
-                )
+    rows = fetch(db, "SELECT id, pid, pid_started, host, lease FROM runs WHERE state IN ('queued', 'running')")
+    return [row["id"] for row in rows if life_of(row) != "gone"]
 
 
 def save_trial(
@@ -231,24 +214,8 @@ def list_examples(db: Database, run_id: int) -> list[dict[str, Any]]:
 def _update(db: Database, run_id: int, values: dict[str, Any]) -> None:
     assignments = ", ".join(f"{name} = ?" for name in values)
     with transaction(db):
-        if db.execute(f"UPDATE runs SET {assignments} WHERE id = ?", [*values.values(), run_id]).rowcount == 0:
-            raise _unknown(run_id)
-
-
-def _process_start(pid: int) -> float | None:
-    """When a process began, in seconds since 1970; None if it is gone (one that only waits for its parent is)."""
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-    except psutil.Error:
-        return None
-
-
-def _alive(pid: int | None, started: float | None) -> bool:
-    if pid is None or started is None:
-        return False
-    found = _process_start(pid)
-    return found is not None and abs(found - started) < SAME_START_SECONDS
+        require_lease(db, run_id)
+        db.execute(f"UPDATE runs SET {assignments} WHERE id = ?", [*values.values(), run_id])
 
 
 def _in_progress(db: Database, profile_id: int) -> RunInProgress:
@@ -266,6 +233,7 @@ def _run(row: dict[str, Any]) -> Run:
         row["id"], row["profile_id"], row["kind"], row["state"], row["stage"], row["progress"], row["loss"],
         row["detail"], json.loads(row["settings"]), row["pid"], row["heartbeat"], row["started"], row["finished"],
         row["error"], json.loads(row["result"]), bool(row["pause_requested"]) and row["state"] in LIVE,
+        say_silence(row) or row["notice"],
     )  # fmt: skip
 
 

@@ -190,7 +190,7 @@ def _translate(row: dict[str, Any], table: str, links: dict[str, str], numbers: 
     if table == "facts":
         row["superseded_by"] = None
     if table == "runs":
-        row |= {"pid": None, "pid_started": None}
+        row |= {"pid": None, "pid_started": None, "host": None, "lease": None, "notice": ""}
         if row["state"] in ("queued", "running"):
             row |= {"state": "interrupted", "finished": now()}
     if table == "examples":
