@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-slow check setup dev pocket screenshots
+.PHONY: run test test-slow check audit setup dev pocket screenshots
 
 run: setup
 	$(BIN)/python app.py
@@ -35,6 +35,13 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p memory -p tuning -p pocket -p app -p benchmarks
 	$(BIN)/mypy app.py
+
+# Known vulnerabilities of what is installed, from PyPI's database of advisories: needs the network, so it is no part of `make check`. --strict, because
+# pip-audit otherwise ends well where it found no database and looked at nothing.
+audit: setup
+	test -x .venv-audit/bin/pip-audit || ($(PYTHON) -m venv .venv-audit && .venv-audit/bin/python -m pip install --quiet "pip-audit>=2.9,<3")
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | grep == > .venv-audit/installed.txt
+	.venv-audit/bin/pip-audit -r .venv-audit/installed.txt --no-deps --disable-pip --strict
 
 # Trains the embedded base from nothing (hours on two cores; see pocket/README.md).
 pocket: setup

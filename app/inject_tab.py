@@ -16,7 +16,7 @@ from app.run_card import LIVE, render_card, render_failed, render_run, render_tr
 from app.speakers import SPEAKERS
 from app.visitor import Panel, Shared, chosen_profile, render_summary
 from app.warm import warm_up
-from app.worker import find_job, is_hub_name, start_inject, stop_starting
+from app.worker import end_silent_run, find_job, is_hub_name, start_inject, stop_starting
 from memory.store import (
     Run,
     active_run,
@@ -60,6 +60,7 @@ def cancel(name: str) -> str:
         if run:
             request_pause(db, run.id, False)  # one that stands still must take a step to stop
             request_cancel(db, run.id)
+            end_silent_run(db, run)
         elif not stop_starting(profile):
             raise PageError(say.NOTHING_TO_CANCEL)
     return show_run(name)

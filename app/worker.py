@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
+from sqlite_utils import Database
 
 from app import sentences as say
 from app.edge import PageError
 from memory.errors import RunInProgress
-from memory.store import Profile, active_run, data_folder, hand_over, in_folder, open_store
+from memory.store import Profile, Run, active_run, data_folder, hand_over, in_folder, open_store
 from memory.store.database import FILE_NAME
 from memory.store.engine import PIPE
 from memory.store.files import LOG, put_aside
+from memory.store.leases import end_silent
 from tuning.accelerator import QUEUE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -139,6 +141,13 @@ def stop_starting(profile: Profile) -> bool:
     psutil.Process(said["pid"]).terminate()
     record.unlink(missing_ok=True)  # what was cancelled so early leaves nothing to tell
     return True
+
+
+def end_silent_run(db: Database, run: Run) -> None:
+    """Ends the process of a run that is frozen or hangs, and so cannot hear that it is to stop; does nothing to another."""
+    found = end_silent(db, run.id)
+    if found and _alive(*found):
+        psutil.Process(found[0]).kill()
 
 
 def _environment(hub: bool, keyed: bool) -> dict[str, str]:

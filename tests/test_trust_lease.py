@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from sqlite_utils import Database
 
+from app import inject_tab
+from app import sentences as say
 from memory.errors import LeaseLost, RunInProgress
 from memory.store import (
     NewFact,
@@ -89,6 +91,23 @@ def test_a_frozen_worker_keeps_its_run_for_its_lease_and_cannot_come_back_after_
         worker.kill()
 
 
+def test_the_page_ends_a_frozen_worker_that_cannot_hear_that_it_is_cancelled(home: Path, db: Database) -> None:
+    worker = subprocess.Popen([sys.executable, "-c", WORKER, str(home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert worker.stdout and worker.stdout.readline() == "working\n"
+    try:
+        os.kill(worker.pid, signal.SIGSTOP)
+        run = active_run(db, 1)
+        assert run
+        inject_tab.cancel("ana")
+        assert worker.poll() is None and active_run(db, 1)  # it may only be slow to hear
+        expire(db, run.id)
+        assert "has not been heard of" in inject_tab.show_run("ana")
+        assert say.INTERRUPTED_TITLE in inject_tab.cancel("ana")
+        assert worker.wait(20) == -signal.SIGKILL and not inject_tab.is_live("ana")
+    finally:
+        worker.kill()
+
+
 def test_a_late_worker_that_nobody_replaced_goes_on(db: Database) -> None:
     run = start_run(db, 1, "inject", {})
     expire(db, run)  # the machine slept
@@ -159,7 +178,7 @@ def test_the_watchdog_says_what_it_sees_and_lets_the_lease_of_a_hang_end(db: Dat
         assert db.execute("SELECT lease FROM runs WHERE id = ?", [run]).fetchone()[0] == lease
         request_cancel(db, run)
         assert ended.wait(10)  # a hung run cannot hear it, so its process is ended
-    assert load_run(db, run).state == "cancelled" and not load_run(db, run).notice
+    assert load_run(db, run).state == "interrupted" and not load_run(db, run).notice
 
 
 def test_half_trained_weights_go_with_what_they_may_know(db: Database) -> None:

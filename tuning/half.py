@@ -48,7 +48,7 @@ class Loop:
 
     def snapshot(self) -> tuple[bytes, dict[str, Any]]:
         """All of it as bytes and numbers."""
-        tensors = {f"p{n}": parameter for n, parameter in enumerate(self.parameters)}
+        tensors: dict[str, Tensor] = {f"p{n}": parameter for n, parameter in enumerate(self.parameters)}
         for n, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"m{n}": state["exp_avg"], f"v{n}": state["exp_avg_sq"], f"t{n}": state["step"]}
         tensors |= {f"k{n}": weight for n, weight in enumerate(self.kept.weights)}

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from memory.errors import KeepsakeError
+from memory.errors import KeepsakeError, LeaseLost
 from memory.store import (
     Profile,
     beat,
@@ -211,6 +211,7 @@ def _begin(batch: Batch, name: str, more: dict[str, Any]) -> None:
         if run_id is not None:
             batch.running.pop(run_id, None)
             batch.pulse.drop(run_id)
+        if run_id is not None and not isinstance(error, LeaseLost):
             finish_run(batch.db, run_id, "cancelled" if isinstance(error, Cancelled) else "failed", error=str(error))
         batch.end(name, "failed", error=str(error))
 

@@ -19,7 +19,6 @@ from sqlite_utils import Database
 
 from memory.errors import KeepsakeError, LeaseLost, UnknownRun
 from memory.store import cancel_requested, finish_run
-from memory.store.checkpoints import drop_checkpoints
 from memory.store.database import open_file, path_of
 from memory.store.files import LOG, cut_log
 from memory.store.leases import note_hang, renew
@@ -30,8 +29,8 @@ SLOW_LEAST, HANG_LEAST, BUSY_HANG_LEAST = 45.0, 120.0, 1800.0  # seconds without
 SLOW, HANG, BUSY_HANG = 6.0, 12.0, 60.0  # the same in longest steps of this run so far
 SAY_SLOW = "Slow, but alive: no step for {silent}, the longest before took {usual}; the process computes ({busy:.0%} of a core). Other work on this machine?"
 SAY_HANG = (
-    "It hangs: no step for {silent}, the longest before took {usual}, and the process {doing}. Cancel it, or start again: "
-    "what was trained is kept, and the next injection goes on from there."
+    "It hangs: no step for {silent}, the longest before took {usual}, and the process {doing}. Cancel it: what was "
+    "trained is kept, and the next injection goes on from there."
 )
 
 
@@ -127,8 +126,7 @@ class Pulse:
         """Say it once, without renewing the lease; a hung run cannot hear that it is cancelled, so it is ended here."""
         note_hang(db, run_id, sentence)
         if cancel_requested(db, run_id):
-            finish_run(db, run_id, "cancelled")
-            drop_checkpoints(db, run_id)
+            finish_run(db, run_id, "interrupted", error="It hung and was ended: start again, and it goes on.")
             self._end(1)
 
 

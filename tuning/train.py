@@ -107,8 +107,9 @@ def train(
     loop = Loop(parameters, optimizer, Random(seed), [0.0] * len(training), Kept(parameters), result)
     if begun:
         loop.restore(*begun)
-        for epoch in result.epochs if on_epoch else ():
-            on_epoch(epoch)
+        for epoch in result.epochs:
+            if on_epoch:
+                on_epoch(epoch)
     looking = recipe.early_stop and bool(known)
     while loop.epoch < plan.epochs and not result.stopped:
         model.train()

@@ -21,7 +21,8 @@ LEASE_SECONDS = 60.0
 # Two readings of one process's start time may differ by the clock's correction, two processes by far more.
 SAME_START_SECONDS = 2.0
 GONE = "Its process ended without finishing it: start it again."
-SILENT = "Its process ({pid}) has not been heard of for {seconds:.0f} s: it may be frozen. Another injection of this profile takes it over."
+SILENT = "Its process ({pid}) has not been heard of for {seconds:.0f} s: it may be frozen. Cancel it: what was trained is kept."
+ENDED = "Its process ({pid}) was silent for {seconds:.0f} s and was ended: start again, and it goes on."
 TAKEN = "Its process ({pid}) was silent for {seconds:.0f} s, so another took it over."
 
 
@@ -64,6 +65,20 @@ def mark_interrupted(db: Database, profile_id: int, take_over: bool = False) -> 
                    WHERE id = ? AND pid IS ? AND lease IS ? AND state IN ('queued', 'running')""",
                 [now(), reason, row["id"], row["pid"], row["lease"]],
             )
+
+
+def end_silent(db: Database, run_id: int) -> tuple[int, float] | None:
+    """Ends a live run whose process is silent as interrupted; returns its process (number, start) to be ended, or None if it is not silent."""
+    with transaction(db):
+        row = fetch_one(db, "SELECT state, pid, pid_started, host, lease FROM runs WHERE id = ?", [run_id])
+        if row is None or not say_silence(row):
+            return None
+        words = {"finished": now(), "error": ENDED.format(pid=row["pid"], seconds=silence(row))}
+        db.execute(
+            "UPDATE runs SET state = 'interrupted', finished = :finished, error = :error, notice = '' WHERE id = :id",
+            words | {"id": run_id},
+        )
+        return int(row["pid"]), float(row["pid_started"])
 
 
 def require_lease(db: Database, run_id: int) -> None:
