@@ -43,9 +43,9 @@ class Shared:
 
 @dataclass(frozen=True)
 class Panel:
-    """A built tab: `refresh(profile name)` gives new values for `outputs`."""
+    """A built tab: `refresh(profile name)` gives new values for `outputs`, a tuple where there are several."""
 
-    refresh: Callable[[str], tuple[Any, ...]]
+    refresh: Callable[[str], Any]
     outputs: list[Any]
 
 

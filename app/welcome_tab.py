@@ -80,9 +80,9 @@ def build_welcome_tab(shared: Shared, tab: gr.Tab) -> Panel:
     onward = gr.Button(visible=False, elem_id="onward")
     machine = gr.HTML(f'<p class="note">{say.MACHINE_UNKNOWN}</p>', js_on_load=None, elem_id="machine-welcome")
 
-    def refresh(name: str) -> tuple[Any, ...]:
+    def refresh(name: str) -> gr.Button:  # one output: Gradio would take a tuple for the button's value
         step = next_step(name)
-        return (gr.Button(step[1], visible=True) if step else gr.Button(visible=False),)
+        return gr.Button(step[1], visible=True) if step else gr.Button(visible=False)
 
     def begin_and_choose(name: str) -> tuple[Any, ...]:
         return *shared.choose(begin(name)), "", gr.Tabs(selected="import")

@@ -166,4 +166,6 @@ def test_a_file_is_read_reported_imported_as_the_right_person_and_undone(address
         assert list_messages(db, profile.id) == []
     finally:
         db.close()
+    open_tab(screen, "welcome")  # where a person who comes back is told what is next
+    screen.locator("#onward:visible", has_text="Ana").wait_for()
     assert troubles == []

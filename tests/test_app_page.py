@@ -16,6 +16,7 @@ from app import (
     chat_tab,
     inject_tab,
     memories_tab,
+    page,
     plain_chat,
     profiles_tab,
     report_file,
@@ -176,6 +177,9 @@ def test_the_next_step_follows_what_a_profile_holds(demo: Profile, tiny_base: Pa
     assert welcome_tab.begin("") == "me" and welcome_tab.begin("me") == "me" and welcome_tab.next_step("me")[0] == "import"  # type: ignore[index]
     give_adapter(demo, tiny_base)
     assert welcome_tab.next_step("demo")[0] == "chat"  # type: ignore[index]
+    # The button appears: with one output, Gradio would take a tuple for the button's value and never show it.
+    fns = [fn for fn in page.build_page().fns.values() if [getattr(block, "elem_id", "") for block in fn.outputs] == ["onward"]]
+    assert fns and all(getattr(fn.fn("demo"), "visible", None) is True for fn in fns if fn.fn)
 
 
 # Inject
