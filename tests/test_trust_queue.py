@@ -169,3 +169,41 @@ def test_a_log_is_cut_while_its_process_writes(tmp_path: Path, monkeypatch: pyte
     assert log.stat().st_size <= 1010 and log.read_bytes().endswith(b"line 0299\n") and b"\0" not in log.read_bytes()
     older = log.with_name("inject-1.log.1")
     assert older.stat().st_size <= 1000 and older.stat().st_mode & 0o077 == 0
+
+
+def test_models_are_loaded_one_at_a_time(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two loads at once (a first question while a chat is imported) left the base with a head of random numbers, and said nothing."""
+    from sentence_transformers import SentenceTransformer
+
+    from memory import embedder
+    from tuning import bases
+
+    inside: list[str] = []
+    most: list[int] = []
+
+    def slow(real: Any) -> Any:
+        def load(*args: Any, **options: Any) -> Any:
+            inside.append("load")
+            most.append(len(inside))
+            time.sleep(0.3)
+            try:
+                return real(*args, **options)
+            finally:
+                inside.pop()
+
+        return load
+
+    monkeypatch.setattr(bases.AutoModelForCausalLM, "from_pretrained", slow(bases.AutoModelForCausalLM.from_pretrained))
+    monkeypatch.setattr("sentence_transformers.SentenceTransformer", slow(SentenceTransformer))
+    embedder.load_embedder.cache_clear()
+    heads: list[bool] = []
+    loads = [
+        threading.Thread(target=lambda: heads.append(bases.load_base(bases.resolve_base("pocket")).model.lm_head.weight.is_meta)),
+        threading.Thread(target=embedder.load_embedder),
+        threading.Thread(target=lambda: bases.load_base(bases.resolve_base(str(tiny_folder)), "fp32")),
+    ]
+    for thread in loads:
+        thread.start()
+    for thread in loads:
+        thread.join(120)
+    assert most == [1, 1, 1] and heads == [False]

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from memory.loading import LOADING
 from tuning.errors import UnknownBase
 
 POCKET = Path(__file__).resolve().parents[1] / "pocket" / "weights"
@@ -96,8 +97,11 @@ def load_base(base: Base, precision: str = "auto", device: str | None = None) ->
     else:
         options["local_files_only"] = True
     try:
-        tokenizer = AutoTokenizer.from_pretrained(base.source, **({"revision": base.revision} if base.hub else {"local_files_only": True}))
-        model: Any = AutoModelForCausalLM.from_pretrained(base.source, **options)
+        with LOADING:
+            tokenizer = AutoTokenizer.from_pretrained(
+                base.source, **({"revision": base.revision} if base.hub else {"local_files_only": True})
+            )
+            model: Any = AutoModelForCausalLM.from_pretrained(base.source, **options)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         where = "the hub was not reached or has no such model" if base.hub else "the folder is not a complete model"

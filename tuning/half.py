@@ -20,7 +20,7 @@ SAVE_SECONDS = 20.0  # between two saves at the least
 COST = 40.0  # a save may take one in so many seconds of training
 LARGEST = 900_000_000  # bytes that a row of the store holds
 
-Save = Callable[[bytes, dict[str, Any]], None]
+Save = Callable[[bytes, dict[str, Any]], Any]
 
 
 @dataclass

@@ -9,6 +9,7 @@ import resource
 import sys
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from sqlite_utils import Database
@@ -272,7 +273,7 @@ def _search(
     if half:
         save_weights(db, run_id, HALF, *half)  # killed once more before its first save, it still goes on from there
     save_checkpoint(db, run_id, "prior", b"", prior.row())  # last: from here on this run is the one to go on with
-    keeper = Keeper(lambda data, about: save_weights(db, run_id, HALF, data, about), half)
+    keeper = Keeper(partial(save_weights, db, run_id, HALF), half)
     return search(
         loaded, prepared.examples, trials, settings["epochs"], deadline, settings["seed"], on_trial, on_progress, recipe, facts, prior,
         settings["sampler"], done, on_best, keeper=keeper,

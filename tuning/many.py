@@ -10,6 +10,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -164,12 +165,11 @@ def inject_many(
 
 def _run(batch: Batch, waiting: deque[str], more: dict[str, Any]) -> None:
     """Back-pressure: no more is prepared than the engine can take up soon; in between, what has ended is stored."""
-    while (
-        waiting and batch.engine.name == "local"
-    ):  # one profile after the other, so that others in the queue are not kept out by all of them
+    # Here one profile after the other, so that others in the queue for the accelerator are not kept out by all of them.
+    while waiting and batch.engine.name == "local":
         name = waiting.popleft()
         told: list[str] = []
-        with accelerator(lambda said, name=name, told=told: _tell_waiting(batch, name, said, told)):
+        with accelerator(partial(_tell_waiting, batch, name, told)):
             _begin(batch, name, more)
             while batch.running:
                 _collect(batch, WAIT_SECONDS)
@@ -181,7 +181,7 @@ def _run(batch: Batch, waiting: deque[str], more: dict[str, Any]) -> None:
         _collect(batch, WAIT_SECONDS)
 
 
-def _tell_waiting(batch: Batch, name: str, said: str, told: list[str]) -> None:
+def _tell_waiting(batch: Batch, name: str, told: list[str], said: str) -> None:
     if said not in told:
         told.append(said)
         batch.tell("waiting", name, **{"for": said})

@@ -13,9 +13,9 @@ from sqlite_utils import Database
 
 from memory.errors import UnknownCertificate
 from memory.store.database import fetch, fetch_one, now, path_of, to_json, transaction
+from memory.store.files import blocks_of
 
 SHORTEST_TRACE = 6  # bytes: shorter words occur by chance
-BLOCK = 1 << 22
 
 
 def write_certificate(
@@ -109,13 +109,12 @@ def _certificate(db: Database, row: dict[str, Any]) -> dict[str, Any]:
 
 def _holds(path: Path, forms: set[bytes], overlap: int) -> bool:
     try:
-        with path.open("rb") as stream:
-            tail = b""
-            while block := stream.read(BLOCK):
-                seen = (tail + block).lower()
-                if any(form in seen for form in forms):
-                    return True
-                tail = seen[-overlap:]
+        tail = b""
+        for block in blocks_of(path):
+            seen = (tail + block).lower()
+            if any(form in seen for form in forms):
+                return True
+            tail = seen[-overlap:]
     except OSError:
         return False
     return False

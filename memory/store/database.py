@@ -19,10 +19,10 @@ from sqlite_utils import Database
 
 from memory.errors import KeepsakeError, StoreBusy, StoreDamaged, StoreFull, StoreUnwritable, WrongPassphrase
 from memory.store import engine
-from memory.store.files import remove_leftovers
+from memory.store.files import STORE, create_private, remove_leftovers
 from memory.store.migrations import MIGRATIONS
 
-FILE_NAME = "keepsake.db"
+FILE_NAME = STORE
 BUSY_SECONDS = 10.0
 
 _folder: ContextVar[Path | None] = ContextVar("folder", default=None)
@@ -65,7 +65,7 @@ def open_store(home: Path | None = None) -> Database:
         path = home / FILE_NAME
         remove_leftovers(home)
         # The file holds private messages: created readable by its owner only, whatever the umask is.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        create_private(path)
     except OSError as error:
         raise _unwritable(home, error.strerror or str(error)) from error
     with _explained(path):

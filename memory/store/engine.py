@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Any
 
 from memory.errors import NoCipher, StoreLocked
+from memory.store.files import STORE, read_live
 
 try:
     from sqlcipher3 import dbapi2 as cipher
@@ -59,8 +60,11 @@ def connect(path: Path, timeout: float, key: tuple[bytes, bytes] | None = None) 
 def salt_of(path: Path) -> bytes | None:
     """The first bytes of an encrypted file; None for a plain, new or damaged one. Our salts always hold a byte that no text begins with."""
     try:
-        with path.open("rb") as stream:
-            head = stream.read(SALT)
+        if path.name == STORE:
+            head = read_live(path, SALT)
+        else:
+            with path.open("rb") as stream:
+                head = stream.read(SALT)
         whole = path.stat().st_size % PAGE == 0
     except OSError:
         return None

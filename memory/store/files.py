@@ -3,12 +3,64 @@
 import os
 import secrets
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 BLOCK = 1 << 20
+STORE = "keepsake.db"
 LOG = "KEEPSAKE_JOB_LOG"  # where a child process finds the log that its output goes to
 LARGEST_LOG = 1_000_000  # bytes; one older log is kept
+
+
+_kept: dict[tuple[int, int], int] = {}
+_lock = Lock()
+
+
+def read_live(path: Path, size: int, offset: int = 0) -> bytes:
+    """Bytes of a database that this process may have open. The file is opened once and never closed while it exists.
+
+    POSIX takes all locks of a process on a file away when the process closes any handle of it. SQLite in another process would then take itself for
+    the last user, and delete the write-ahead log under this one's feet. Raises OSError.
+    """
+    found = path.stat()
+    with _lock:
+        handle = _kept.get((found.st_dev, found.st_ino))
+        if handle is None:
+            handle = os.open(path, os.O_RDONLY)
+            found = os.fstat(handle)
+            _drop_deleted()
+            _kept[found.st_dev, found.st_ino] = handle
+    return os.pread(handle, size, offset)
+
+
+def create_private(path: Path) -> None:
+    """Makes an empty file for its owner only, unless there is one: that is not even opened (see `read_live`)."""
+    with _lock, suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def blocks_of(path: Path) -> Iterator[bytes]:
+    """A file block by block, also one that SQLite has open; the index of a write-ahead log, which holds no content, is passed over. Raises OSError."""
+    if path.name == f"{STORE}-shm":
+        return
+    if path.name != STORE:
+        with path.open("rb") as stream:
+            while block := stream.read(BLOCK):
+                yield block
+        return
+    offset = 0
+    while block := read_live(path, BLOCK, offset):
+        yield block
+        offset += len(block)
+
+
+def _drop_deleted() -> None:
+    """Closes the handles of files that are gone."""
+    for key, handle in list(_kept.items()):
+        if os.fstat(handle).st_nlink == 0:
+            os.close(_kept.pop(key))
 
 
 def write_whole(path: Path, text: str) -> None:
