@@ -14,8 +14,9 @@ from pocket.lexicon import Lexicon
 from pocket.seed import THETA, seed_circuits
 from pocket.tokens import ROLES, VOCABULARY
 
-# Heads 0 of these layers are told where to look: at the line that an answer rests on, and at the token in it that comes next (seed.py).
-RETRIEVING_LAYER, COPYING_LAYER = 3, 4
+# Heads (layer, number) that are told where to look (seed.py): at what opens after the line that an answer rests on, at the words of that line, and
+# at the token in it that comes next.
+RETRIEVING, READING, COPYING = (3, 0), (4, 2), (4, 0)
 
 
 def build_model(width: int, layers: int, seed: int, tokenizer: Any = None, lexicon: Lexicon | None = None) -> LlamaForCausalLM:
@@ -69,19 +70,19 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
 
 
 def last_hidden(
-    model: Any, ids: Tensor, positions: Tensor, mask: Tensor, pointed: dict[int, Tensor] | None = None
-) -> tuple[Tensor, dict[int, Tensor]]:
+    model: Any, ids: Tensor, positions: Tensor, mask: Tensor, pointed: dict[tuple[int, int], Tensor] | None = None
+) -> tuple[Tensor, dict[tuple[int, int], Tensor]]:
     """What `model.model(...)` of transformers returns, with one product for query, key and value and one for gate and up.
 
     The wider products run nearly twice as fast on two cores at these sizes (pocket/LOG.md). Shapes as there: (rows, length, width). `pointed` maps
-    layers to (rows, length, length): for each also the share of its head 0's attention that falls where it is True, (rows, length).
+    heads to (rows, length, length): for each also the share of its attention that falls where it is True, (rows, length).
     """
     config = model.config
     heads = config.num_attention_heads
     shape = (*ids.shape, 3, heads, config.head_dim)
     hidden = model.model.embed_tokens(ids)
     cos, sin = (part[:, None] for part in model.model.rotary_emb(hidden, positions))
-    shares: dict[int, Tensor] = {}
+    shares: dict[tuple[int, int], Tensor] = {}
 
     def rotate(x: Tensor) -> Tensor:
         low, high = x.chunk(2, -1)
@@ -92,9 +93,9 @@ def last_hidden(
         joint = torch.cat([part.weight for part in (attention.q_proj, attention.k_proj, attention.v_proj)])
         query, key, value = linear(layer.input_layernorm(hidden), joint).view(shape).permute(2, 0, 3, 1, 4)
         query, key = rotate(query).to(value.dtype), rotate(key).to(value.dtype)
-        if pointed is not None and number in pointed:
-            scores = torch.matmul(query[:, 0], key[:, 0].transpose(-1, -2)).float() * config.head_dim**-0.5
-            shares[number] = (scores.masked_fill(~mask[:, 0], -1e9).softmax(-1) * pointed[number]).sum(-1)
+        for head in [head for place, head in pointed or {} if place == number]:
+            scores = torch.matmul(query[:, head], key[:, head].transpose(-1, -2)).float() * config.head_dim**-0.5
+            shares[number, head] = (scores.masked_fill(~mask[:, 0], -1e9).softmax(-1) * pointed[number, head]).sum(-1)
         seen = attend(query, key, value, mask)
         hidden = hidden + attention.o_proj(seen.transpose(1, 2).flatten(2))
         joint = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])

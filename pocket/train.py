@@ -29,14 +29,14 @@ from pocket.corpus import MIXTURES, Corpus
 from pocket.exam import probe
 from pocket.feed import feed
 from pocket.lexicon import load_lexicon
-from pocket.model import COPYING_LAYER, RETRIEVING_LAYER, attention_mask, build_model, last_hidden
+from pocket.model import COPYING, READING, RETRIEVING, attention_mask, build_model, last_hidden
 from pocket.optimizers import Optimizers, add_up
 from pocket.tokens import END, PAD, SINK, STAGES, VOCABULARY, WEIGHTS, Packer
 from tuning.bases import Base, LoadedBase
 
 RUNS = Path(os.environ.get("KEEPSAKE_POCKET_RUNS", Path(__file__).parent / "runs"))
 WARM_UP = 40
-FINDING_SHARE, COPYING_SHARE = 0.6, 1.0
+FINDING_SHARE, READING_SHARE, COPYING_SHARE = 0.6, 0.6, 1.0
 
 
 def learning_rate_factor(step: int, steps: int, decay: int) -> float:
@@ -49,14 +49,14 @@ def pointer_loss(share: Tensor, known: Tensor) -> Tensor:
     return -(share.clamp(min=1e-6).log() * known).sum() / known.sum().clamp(min=1)
 
 
-def targets_of(ids: Tensor, documents: Tensor, branches: Tensor, lines: Tensor, wanted: Tensor) -> dict[int, Tensor]:
-    """Where two heads should look, (rows, length, length): at the line an answer rests on; at its tokens that equal the answer's next one."""
+def targets_of(ids: Tensor, documents: Tensor, branches: Tensor, lines: Tensor, wanted: Tensor) -> dict[tuple[int, int], Tensor]:
+    """Where three heads should look, (rows, length, length): twice at the line an answer rests on; at its tokens that equal the answer's next one."""
     pointed = (wanted[:, :, None] == lines[:, None, :]) & (wanted[:, :, None] > 0)
     following = torch.cat([ids[:, 1:], ids[:, :1]], 1)
     goes_on = torch.zeros_like(documents, dtype=torch.bool)
     goes_on[:, :-1] = (documents[:, 1:] == documents[:, :-1]) & (branches[:, 1:] == branches[:, :-1]) & (wanted[:, 1:] > SINK)
     copied = pointed & (following[:, :, None] == ids[:, None, :]) & goes_on[:, :, None]
-    return {RETRIEVING_LAYER: pointed, COPYING_LAYER: copied}
+    return {RETRIEVING: pointed, READING: pointed & (wanted > SINK)[:, :, None], COPYING: copied}
 
 
 def save_atomically(state: dict, path: Path) -> None:
@@ -108,15 +108,15 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
         chosen, targets, weights = (torch.from_numpy(array).to(device) for array in scored)
         factor = learning_rate_factor(step, options.steps, options.decay)
         with torch.autocast(device, torch.bfloat16, enabled=options.half):
-            loss, answers, finding, copying = compiled(*inputs, *lines, chosen, targets, weights.float())
-        (loss + FINDING_SHARE * finding + COPYING_SHARE * copying).backward()
+            loss, answers, finding, reading, copying = compiled(*inputs, *lines, chosen, targets, weights.float())
+        (loss + FINDING_SHARE * finding + READING_SHARE * reading + COPYING_SHARE * copying).backward()
         gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
         add_up(gradients, workers)
         torch.nn.utils.clip_grad_norm_(model.parameters(), float(workers))  # the sum over workers: their mean is clipped at 1
         optimizers.step(options.muon * factor, options.adam * factor, options.seeded * factor)
         seen += int((batch.documents >= 0).sum()) * workers
         if rank == 0 and (step + 1) % 10 == 0:
-            figures = {"loss": loss, "answer_loss": answers, "finding": finding, "copying": copying}
+            figures = {"loss": loss, "answer_loss": answers, "finding": finding, "reading": reading, "copying": copying}
             row = {"step": step + 1, **{key: round(value.item(), 4) for key, value in figures.items()}, "lr": round(factor, 4)}
             row |= {"tokens_per_second": round(seen / (time.time() - clock)), "seconds": round(time.time() - clock)}
             clock, seen = time.time(), 0
@@ -143,8 +143,8 @@ def compute_losses(
     chosen: Tensor,
     targets: Tensor,
     weights: Tensor,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Weighted loss of the scored tokens, mean loss of the answers' tokens, pointer losses of the retrieving and the copying head."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Weighted loss of the scored tokens, mean loss of the answers' tokens, pointer losses of the retrieving, the reading and the copying head."""
     pointed = targets_of(ids, documents, branches, lines, wanted)
     hidden, shares = last_hidden(model, ids, positions, attention_mask(documents, branches), pointed)
     logits = model.lm_head(hidden.reshape(-1, hidden.shape[-1])[chosen]).float()
@@ -153,9 +153,9 @@ def compute_losses(
     # A batch may hold no scored token at all (every document cut before its first answer): then there is nothing to learn from it.
     loss = (losses * weights).sum() / weights.sum().clamp(min=1e-6)
     # A line is known to be wanted even where it was cut away; a token to copy only where the line has it.
-    finding = pointer_loss(shares[RETRIEVING_LAYER], wanted > 0)
-    copying = pointer_loss(shares[COPYING_LAYER], pointed[COPYING_LAYER].any(-1))
-    return loss, (losses * answers).sum() / answers.sum().clamp(min=1), finding, copying
+    finding, reading = pointer_loss(shares[RETRIEVING], wanted > 0), pointer_loss(shares[READING], wanted > SINK)
+    copying = pointer_loss(shares[COPYING], pointed[COPYING].any(-1))
+    return loss, (losses * answers).sum() / answers.sum().clamp(min=1), finding, reading, copying
 
 
 def note(folder: Path, row: dict[str, Any]) -> None:

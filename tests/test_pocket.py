@@ -15,7 +15,7 @@ from pocket.corpus import MIXTURES, Corpus, _uncapital
 from pocket.feed import select_positions
 from pocket.items import flip_person, give_owner, load_free, make_item
 from pocket.lexicon import Lexicon, random_lexicon
-from pocket.model import COPYING_LAYER, RETRIEVING_LAYER, attention_mask, build_model, last_hidden, plain_model
+from pocket.model import COPYING, RETRIEVING, attention_mask, build_model, last_hidden, plain_model
 from pocket.optimizers import orthogonalise
 from pocket.seed import seed_circuits
 from pocket.tokens import WEIGHTS, Packer, _cut
@@ -63,7 +63,7 @@ def test_an_untrained_seeded_model_finds_the_line_that_a_question_is_about(width
         model = seed_circuits(plain_model(width, layers, seed=0), lexicon, openers).eval()
         model.config._attn_implementation = "eager"
         with torch.no_grad():
-            looked = model(input_ids=prompt, output_attentions=True).attentions[RETRIEVING_LAYER][:, 0, -1]
+            looked = model(input_ids=prompt, output_attentions=True).attentions[RETRIEVING[0]][:, RETRIEVING[1], -1]
         ends = length * torch.arange(1, lines + 1)
         return float((looked[:, ends].argmax(1) == asked).float().mean())
 
@@ -106,7 +106,7 @@ def test_the_copying_head_is_shown_the_token_that_comes_next(tokenizer):
     packer = Packer(tokenizer, Corpus(data=NO_DATA), tokens=1024, seed=2, lengths={512: (1.0, {"notes_some": 1.0})})
     batch = packer.batch(0)
     arrays = (batch.ids, batch.documents, batch.branches, batch.lines, batch.wanted)
-    copied = targets_of(*map(torch.from_numpy, arrays))[COPYING_LAYER].numpy()
+    copied = targets_of(*map(torch.from_numpy, arrays))[COPYING].numpy()
     rows, here, there = np.nonzero(copied)
     assert len(rows) > 50
     assert (batch.ids[rows, here + 1] == batch.ids[rows, there]).all() and (batch.lines[rows, there] == batch.wanted[rows, here]).all()
