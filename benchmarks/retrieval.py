@@ -61,8 +61,10 @@ def fill(db: Database, size: int, seed: int) -> int:
     texts = (ParsedMessage("chat", "me", "user", None, f"{pool[number % POOL]} ({number})") for number in range(size))
     if embeddings.last_number(db, "message") < size:
         save_messages(db, profile, texts, "me")
+    if embeddings.last_row(db) >= size:
+        return profile
     vectors, model = noisy(seeds(seed), size, seed), load_embedder()
-    for start in range(0, size, 10_000) if embeddings.last_row(db) < size else ():
+    for start in range(0, size, 10_000):
         ids = list(range(start + 1, min(start + 10_000, size) + 1))
         embeddings.save(db, "message", ids, vectors[start : start + 10_000], model.name + RECIPE)
     return profile
@@ -71,6 +73,22 @@ def fill(db: Database, size: int, seed: int) -> int:
 def seeds(seed: int) -> np.ndarray:
     """Vectors of real sentences."""
     return load_embedder().embed(list(sentences(SEEDS, seed)))
+
+
+def exact_search(db: Database, profile: int, model: str, asked: np.ndarray) -> list[set[int]]:
+    """The ids of the K greatest cosines for each question (q x d) among all that is stored, block by block."""
+    best, scores = np.zeros((len(asked), 0), np.int64), np.zeros((len(asked), 0), np.float32)
+    for _, ids, vectors in embeddings.read_vectors(db, profile, "message", model):
+        best = np.concatenate([best, np.broadcast_to(ids, (len(asked), len(ids)))], axis=1)
+        scores = np.concatenate([scores, asked @ vectors.astype(np.float32).T], axis=1)
+        top = np.argpartition(-scores, min(K, scores.shape[1] - 1), axis=1)[:, :K]
+        best, scores = np.take_along_axis(best, top, axis=1), np.take_along_axis(scores, top, axis=1)
+    return [set(row.tolist()) for row in best]
+
+
+def stored_vectors(db: Database, profile: int, model: str) -> np.ndarray:
+    """All vectors, n x d."""
+    return np.concatenate([vectors for _, _, vectors in embeddings.read_vectors(db, profile, "message", model)]).astype(np.float32)
 
 
 class Timed(NamedTuple):
@@ -109,10 +127,9 @@ def measure(size: int, seed: int, compare: bool, folder: Path) -> dict[str, Any]
     filled = time.perf_counter() - started
     rng, relations, model = Random(seed + 1), load_relations("train"), load_embedder()
     questions = [rng.choice(make_item(rng.choice(relations), rng).ask) for _ in range(QUERIES)]
-    asked, vectors = list(model.embed(questions)), noisy(seeds(seed), size, seed)
-    exact = [set((np.argpartition(-(vectors @ vector), K)[:K] + 1).tolist()) for vector in asked]
-    compared = compare_indexes(vectors, asked, exact) if compare else None
-    del vectors
+    asked = list(model.embed(questions))
+    exact = exact_search(db, profile, model.name + RECIPE, np.array(asked))
+    compared = compare_indexes(stored_vectors(db, profile, model.name + RECIPE), asked, exact) if compare else None
     memory = Peak()
     print(f"timing {size} messages", file=sys.stderr, flush=True)
     first = timed(lambda question: search(db, profile, question), questions[:1])

@@ -71,9 +71,10 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
 def _find(left: str, begin: int, keep: frozenset[str], region: str | None) -> list[Finding]:
     """What is found in a piece that begins at `begin`, in order."""
     text, taken = left, []
+    folded, digits = text.casefold(), len(_DIGIT.findall(text))
     phones: _Find = partial(_phones, region=region)
     for kind, find in (*_FINDERS, ("phone", phones)):
-        if kind in keep:
+        if kind in keep or digits < _FEWEST_DIGITS.get(kind, 0) or not _has_any(folded, _SIGNS.get(kind)):
             continue
         spans = list(find(left))
         taken += [(start, end, kind) for start, end in spans]
@@ -95,6 +96,18 @@ def mask(text: str) -> str:
 _HINT = re.compile(
     r"\d|@|pass|pwd|\bpw\b|\bpin\b|kennwort|contrase|clave|mot de passe|senha|mdp|-----BEGIN|token|secret|key|\w{20}", re.IGNORECASE
 )
+
+# What every find of a kind has in it: looking for that first makes reading an export three times as fast.
+_DIGIT = re.compile(r"\d")
+_FEWEST_DIGITS = {"iban": 2, "card": 13, "id": 6, "address": 1, "ip": 1, "phone": 3}
+_SIGNS = {
+    "password": tuple("pass pwd pw pin kennwort contrase clave senha mdp wachtwoord wifi wi-fi wlan".split()) + ("mot de passe",),
+    "email": ("@",), "ip": (".", ":"),
+}  # fmt: skip
+_KEY_SIGNS = tuple(
+    "-----BEGIN eyJ sk- ghp_ gho_ ghs_ ghu_ github_pat_ glpat- hf_ xox pypi- npm_ dop_v1_ sq0csp- rk_live_ sk_live_ sk_test_ pk_live_ SG. AKIA ASIA AIza :AA".split()
+)
+_NAMED_KEY_SIGNS = ("key", "token", "bearer", "secret", "recovery code", "seed phrase")
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-])")
 _KEY = re.compile(
@@ -141,31 +154,50 @@ _VERSION = re.compile(r"(?i)(?:version|v|release|firmware|build|ver\.?|section|c
 
 _WORD = r"[A-ZÄÖÜÀ-Ý][A-Za-zÀ-ÿ'’.-]{1,24}"
 _TAIL = rf"(?:,? (?:(?:apt|apartment|flat|unit|suite)\.? ?#?\w{{1,5}}))?(?:,? ?(?:[A-Z]{{1,2}}\d[A-Z\d]? ?\d[A-Z]{{2}}|(?:{_WORD},? )?(?:[A-Z]{{2}} )?\d{{4,5}}(?:-\d{{4}})?(?: {_WORD})?)\b)?"
-_ADDRESSES = (
+_ADDRESSES: tuple[tuple[tuple[str, ...] | None, re.Pattern[str]], ...] = (
     # 14 Marlow Street, 221b Baker Street, Flat 3
-    re.compile(
-        rf"\b\d{{1,5}}[a-zA-Z]? (?:(?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\.? )?(?:{_WORD} ){{1,3}}"
-        r"(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Court|Ct|Square|Sq|Place|Pl|Boulevard|Blvd|Terrace|Close|Crescent|Way|Gardens|Grove|Hill|Row|Mews|Parade|Quay|Walk)\b\.?"
-        + _TAIL
+    (
+        None,
+        re.compile(
+            rf"\b\d{{1,5}}[a-zA-Z]? (?:(?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\.? )?(?:{_WORD} ){{1,3}}"
+            r"(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Court|Ct|Square|Sq|Place|Pl|Boulevard|Blvd|Terrace|Close|Crescent|Way|Gardens|Grove|Hill|Row|Mews|Parade|Quay|Walk)\b\.?"
+            + _TAIL
+        ),
     ),
     # Lindenstraße 12a, 10115 Berlin; Kerkstraat 5; Am Markt 3 is too near to ordinary words
-    re.compile(
-        rf"\b(?:{_WORD}[ -])?[A-ZÄÖÜ][\wäöüß]{{2,24}}(?:straße|strasse|str\.|weg|gasse|allee|platz|ring|damm|ufer|straat|laan|plein|gracht|kade)"
-        r" \d{1,4} ?[a-zA-Z]?\b" + _TAIL
+    (
+        tuple("strasse str. weg gasse allee platz ring damm ufer straat laan plein gracht kade".split()),
+        re.compile(
+            rf"\b(?:{_WORD}[ -])?[A-ZÄÖÜ][\wäöüß]{{2,24}}(?:straße|strasse|str\.|weg|gasse|allee|platz|ring|damm|ufer|straat|laan|plein|gracht|kade)"
+            r" \d{1,4} ?[a-zA-Z]?\b" + _TAIL
+        ),
     ),
-    re.compile(rf"\b(?:{_WORD} )?(?:Straße|Strasse|Weg|Allee|Platz|Gasse) \d{{1,4}}[a-z]?\b" + _TAIL),
+    (
+        ("strasse", "weg", "allee", "platz", "gasse"),
+        re.compile(rf"\b(?:{_WORD} )?(?:Straße|Strasse|Weg|Allee|Platz|Gasse) \d{{1,4}}[a-z]?\b" + _TAIL),
+    ),
     # 12 rue de la Paix, 75002 Paris
-    re.compile(
-        r"(?i)\b\d{1,4}(?: ?(?:bis|ter))?,? (?:rue|avenue|boulevard|place|impasse|allée|chemin|quai|cours)"
-        r"(?: (?:de|du|des|la|le|les|d'|l')){0,3} ?(?-i:[A-ZÀ-Ý][\wÀ-ÿ'’-]{1,24})(?: (?-i:[A-ZÀ-Ý][\wÀ-ÿ'’-]{1,24})){0,3}"
-        + rf"(?-i:{_TAIL})"
+    (
+        None,
+        re.compile(
+            r"(?i)\b\d{1,4}(?: ?(?:bis|ter))?,? (?:rue|avenue|boulevard|place|impasse|allée|chemin|quai|cours)"
+            r"(?: (?:de|du|des|la|le|les|d'|l')){0,3} ?(?-i:[A-ZÀ-Ý][\wÀ-ÿ'’-]{1,24})(?: (?-i:[A-ZÀ-Ý][\wÀ-ÿ'’-]{1,24})){0,3}"
+            + rf"(?-i:{_TAIL})"
+        ),
     ),
     # Calle de Alcalá 12, Via Roma 5, Rua Augusta 100
-    re.compile(
-        r"\b(?:[Cc]alle|C/|[Aa]venida|Avda\.?|[Pp]laza|[Pp]aseo|[Vv]ia|[Vv]iale|[Pp]iazza|[Cc]orso|[Rr]ua|[Pp]raça|[Tt]ravessa)"
-        rf"(?: (?:de|del|della|delle|dei|do|da|dos|das|la|las|los|el)){{0,2}}(?: {_WORD}){{1,4}},? (?:n\.?º? ?)?\d{{1,4}}\b" + _TAIL
+    (
+        tuple("calle c/ avenida avda plaza paseo via piazza corso rua praça travessa".split()),
+        re.compile(
+            r"\b(?:[Cc]alle|C/|[Aa]venida|Avda\.?|[Pp]laza|[Pp]aseo|[Vv]ia|[Vv]iale|[Pp]iazza|[Cc]orso|[Rr]ua|[Pp]raça|[Tt]ravessa)"
+            rf"(?: (?:de|del|della|delle|dei|do|da|dos|das|la|las|los|el)){{0,2}}(?: {_WORD}){{1,4}},? (?:n\.?º? ?)?\d{{1,4}}\b" + _TAIL
+        ),
     ),
 )
+
+
+def _has_any(text: str, signs: tuple[str, ...] | None) -> bool:
+    return signs is None or any(sign in text for sign in signs)
 
 
 def _emails(text: str) -> Iterator[tuple[int, int]]:
@@ -173,9 +205,11 @@ def _emails(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _keys(text: str) -> Iterator[tuple[int, int]]:
-    spans = [match.span() for match in _KEY.finditer(text)]
-    spans += [match.span(1) for match in _NAMED_KEY.finditer(text) if _looks_random(match[1])]
-    spans += [match.span(1) if match[1] else match.span(2) for match in _URL_SECRET.finditer(text)]
+    spans = [match.span() for match in _KEY.finditer(text)] if _has_any(text, _KEY_SIGNS) else []
+    if _has_any(text.casefold(), _NAMED_KEY_SIGNS):
+        spans += [match.span(1) for match in _NAMED_KEY.finditer(text) if _looks_random(match[1])]
+    if "://" in text:
+        spans += [match.span(1) if match[1] else match.span(2) for match in _URL_SECRET.finditer(text)]
     end = 0
     for start, stop in sorted(spans):
         if start >= end:
@@ -250,7 +284,9 @@ def _ips(text: str) -> Iterator[tuple[int, int]]:
 
 def _addresses(text: str) -> Iterator[tuple[int, int]]:
     end = 0
-    for start, stop in sorted(match.span() for pattern in _ADDRESSES for match in pattern.finditer(text)):
+    folded = text.casefold()
+    looked_for = (pattern for signs, pattern in _ADDRESSES if _has_any(folded, signs))
+    for start, stop in sorted(match.span() for pattern in looked_for for match in pattern.finditer(text)):
         if start >= end:
             yield start, stop
             end = stop

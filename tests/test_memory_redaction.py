@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memory import redaction
 from memory.redaction import KINDS, PLACEHOLDERS, redact
 
 CAUGHT = [
@@ -171,6 +172,16 @@ def test_spans_are_those_of_the_original_and_doing_it_again_changes_nothing(text
     assert by_hand == redacted.text
     if not any(letter.isdigit() for letter in redacted.text):  # two halves may make a new number once what stood between them is gone
         assert redact(redacted.text).text == redacted.text
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.one_of(WORDS, st.sampled_from(KEPT.split("\n")), st.text(max_size=8)), max_size=8).map(" ".join))
+def test_looking_for_signs_first_changes_nothing(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redaction, "_has_any", lambda text, signs: True)
+        patch.setattr(redaction, "_FEWEST_DIGITS", {})
+        thorough = redact(text)
+    assert redact(text) == thorough
 
 
 @pytest.mark.parametrize(
