@@ -65,7 +65,7 @@ class Redactions:
         for found in redacted.found:
             row = self.kinds.setdefault(found.kind, {"what": KINDS[found.kind], "count": 0, "samples": []})
             row["count"] += 1
-            if len(row["samples"]) < 3:
+            if len(row["samples"]) < 3 and found.shown not in row["samples"]:
                 row["samples"].append(found.shown)
         return redacted.text
 

@@ -95,13 +95,16 @@ def words_of(query: str) -> list[str]:
 
 
 def embed_steps(db: Database, profile_id: int) -> Iterator[tuple[int, int]]:
-    """Makes the vectors that are missing, batch by batch, and says after each how many of how many are done. Raises NoEmbedder.
+    """Makes the vectors that are missing, batch by batch, and says before the first and after each how many of how many are done. Raises
+    NoEmbedder.
 
     What was done stays when it is stopped: the next call, or the next search, goes on from there.
     """
     model = load_embedder()
     todo = {kind: _missing(db, profile_id, kind, model) for kind in KINDS.values()}
     total, before = sum(map(len, todo.values())), 0
+    if total:
+        yield 0, total  # the first batch takes a while: whoever waits learns at once what for
     for kind, rows in todo.items():
         for done in _embed(db, kind, rows, model):
             yield before + done, total
