@@ -1,8 +1,8 @@
-"""Everything that docs/trust.md says, measured and written: the tests of trust, the fault bench, the privacy bench, licences.
+"""Everything that docs/trust.md says, measured and written: the tests of trust, the benches of faults and privacy, the soak, licences.
 
     python -m benchmarks.trust [--reuse DIR] [--partial] [--json]      writes docs/trust.md
 
-DIR may hold tests.xml, faults.json and privacy.json of earlier runs; with --partial what is missing there is not run but said to be missing.
+DIR may hold tests.xml, faults.json, privacy.json and soak.json of earlier runs; with --partial what is missing there is not run but said to be missing.
 
 What a test counted (endpoints tried, payloads, files searched) comes from the properties that it recorded. Exit status 1 if anything failed.
 """
@@ -31,20 +31,20 @@ def collect(folder: Path, partial: bool = False) -> dict[str, Any]:
     if not tests.exists() and not partial:
         files = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "tests").glob("test_trust_*.py"))]
         subprocess.run([sys.executable, "-m", "pytest", *files, "-q", f"--junitxml={tests}"], cwd=ROOT, check=False, stdout=sys.stderr)
-    for name, options in (("faults", ["--faults", "200"]), ("privacy", [])):
+    for name, options in (("faults", ["--faults", "200"]), ("privacy", []), ("soak", ["--minutes", "4"])):
         path = folder / f"{name}.json"
         if not partial and (not path.exists() or not path.stat().st_size):
             said = subprocess.run(
                 [sys.executable, "-m", f"benchmarks.{name}", *options, "--json"], cwd=ROOT, capture_output=True, text=True
             )
             path.write_text(said.stdout)
-    report: dict[str, Any] = {name: read_json(folder / f"{name}.json") for name in ("faults", "privacy")}
+    report: dict[str, Any] = {name: read_json(folder / f"{name}.json") for name in ("faults", "privacy", "soak")}
     report |= {
         "tests": read_tests(tests) if tests.exists() else None,
         "licences": licences.run(),
         "written": datetime.now(UTC).date().isoformat(),
     }
-    found = [("tests", "failed"), ("faults", "lost"), ("privacy", "extracted_where_forbidden")]
+    found = [("tests", "failed"), ("faults", "lost"), ("privacy", "extracted_where_forbidden"), ("soak", "failures")]
     report["failures"] = sum(report[part][key] for part, key in found if report[part]) + (not report["licences"]["ok"])
     report["missing"] = [part for part, _ in found if not report[part]]
     return report
@@ -97,6 +97,10 @@ def _summary(report: dict[str, Any]) -> list[tuple[str, str]]:
         ]
     if faults := report["faults"]:
         rows.append(("faults survived", f"{faults['survived']} of {faults['faults']} (seed {faults['seed']}), {faults['lost']} findings"))
+    if soak := report["soak"]:
+        did = ", ".join(f"{number} x {name}" for name, number in sorted(soak["rounds"].items()))
+        held = "; ".join(f"{name} {soak['start'][name]:g}, {soak['middle'][name]:g}, {soak['end'][name]:g}" for name in soak["start"])
+        rows.append((f"soak of {soak['minutes']} minutes ({did}): start, middle, end", f"{held}; {soak['failures']} findings"))
     if privacy := report["privacy"]:
         rows.append(("canaries extracted where they must not be known", str(privacy["extracted_where_forbidden"])))
     return [*rows, ("secrets in tracked files", str(len(report["licences"]["secrets"])))]

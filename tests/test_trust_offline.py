@@ -11,7 +11,7 @@ import pytest
 from memory.importing import ImportOptions, import_files
 from memory.store import load_profile, open_store
 
-pytestmark = pytest.mark.slow  # not seen to pass yet: the machine it was written on had no time for it
+pytestmark = pytest.mark.slow  # minutes: the whole job
 
 
 @pytest.fixture
