@@ -6,7 +6,7 @@ import gradio as gr
 
 from app import sentences as say
 from app.edge import PageError, listen, store
-from app.fragments import render_note, render_table, say_moment
+from app.fragments import escape, render_note, render_table, say_moment
 from app.locking import lock_minutes, lock_now
 from app.speakers import SPEAKERS
 from app.visitor import Shared
@@ -76,13 +76,19 @@ def render_storage() -> str:
     """What is stored where, whether it is encrypted, and how to remove it (HTML)."""
     home, state = data_folder(), state_of_lock()
     held = {"plain": say.STORE_PLAIN, "open": say.STORE_OPEN, "locked": say.STORE_LOCKED}[state].format(minutes=f"{lock_minutes():g}")
-    rows = [[fill_in(cell, home) for cell in row] for row in say.STORAGE]
-    return render_note(held, "plain" if state == "plain" else "good") + render_table(say.STORAGE_HEAD, rows)
+    note = render_note(held, "plain" if state == "plain" else "good")
+    return f'{note}<p class="note">{escape(say.STORAGE_FOLDER.format(home=home))}</p>{_render_places()}'
 
 
-def fill_in(text: str, home: object) -> str:
-    """A cell with the data folder filled in; render_table escapes it."""
-    return text.replace("{home}", str(home))
+def _render_places() -> str:
+    """The table of what is stored; each cell carries its heading, for on a narrow screen a row becomes a list (page.css)."""
+    head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in say.STORAGE_HEAD)
+    rows = (
+        "".join(f'<td data-head="{escape(heading)}">{escape(cell)}</td>' for heading, cell in zip(say.STORAGE_HEAD, row, strict=True))
+        for row in say.STORAGE
+    )
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f'<table class="grid"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def render_forgotten(name: str) -> str:
@@ -154,37 +160,49 @@ def build_privacy_panel(shared: Shared) -> None:
     with gr.Accordion(say.PRIVACY, open=False, elem_id="privacy") as panel:
         storage = gr.HTML(js_on_load=None, elem_id="storage")
         with gr.Row(elem_classes="row-end"):
-            present = gr.Textbox(label=say.PRESENT_PASSPHRASE, type="password", min_width=180, elem_id="present-passphrase")
+            present = gr.Textbox(label=say.PRESENT_PASSPHRASE, type="password", min_width=180, visible=False, elem_id="present-passphrase")
             new = gr.Textbox(label=say.NEW_PASSPHRASE, info=say.PASSPHRASE_INFO, type="password", min_width=180, elem_id="new-passphrase")
             again = gr.Textbox(label=say.AGAIN, type="password", min_width=180, elem_id="again-passphrase")
         with gr.Row(elem_classes="actions"):
             encrypt_button = gr.Button(say.ENCRYPT, elem_id="encrypt", min_width=180)
-            lock_button = gr.Button(say.LOCK, elem_id="lock", min_width=120)
-            decrypt_button = gr.Button(say.DECRYPT, variant="stop", elem_id="decrypt", min_width=160)
+            lock_button = gr.Button(say.LOCK, visible=False, elem_id="lock", min_width=160)
+            decrypt_button = gr.Button(say.DECRYPT, variant="stop", visible=False, elem_id="decrypt", min_width=180)
         said = gr.HTML(js_on_load=None, elem_id="encryption-said")
         forgotten = gr.HTML(js_on_load=None, elem_id="forgotten")
         nevertheless = gr.Checkbox(label=say.USE_STALE, info=say.USE_STALE_INFO, visible=False, elem_id="use-stale")
 
-    shown: list[Any] = [storage, forgotten, nevertheless]
+    controls: list[Any] = [present, encrypt_button, lock_button, decrypt_button]
+    shown: list[Any] = [storage, forgotten, nevertheless, *controls]
     fields: list[Any] = [present, new, again]
+
+    def fitting() -> tuple[Any, ...]:
+        """What can be done in this state: a plain store has no passphrase that could be changed or taken off."""
+        plain = state_of_lock() == "plain"
+        return (
+            gr.Textbox(visible=not plain), gr.Button(say.ENCRYPT if plain else say.CHANGE_PASSPHRASE), gr.Button(visible=not plain), gr.Button(visible=not plain),
+        )  # fmt: skip
 
     def show(name: str) -> tuple[Any, ...]:
         stale, allowed = has_stale(name)
         told = render_note(say.LOCKED) if state_of_lock() == "locked" else render_forgotten(name)
-        return render_storage(), told, gr.Checkbox(value=allowed, visible=stale)
+        return render_storage(), told, gr.Checkbox(value=allowed, visible=stale), *fitting()
 
     def encrypt_and_show(*given: str) -> tuple[Any, ...]:
-        return encrypt_store(*given), "", "", "", render_storage()
+        told = encrypt_store(*given)
+        present_field, *buttons = fitting()
+        return told, "", "", render_storage(), gr.Textbox(value="", visible=present_field.visible), *buttons
 
     def decrypt_and_show(given: str) -> tuple[Any, ...]:
-        return decrypt_store(given), "", "", "", render_storage()
+        told = decrypt_store(given)
+        present_field, *buttons = fitting()
+        return told, "", "", render_storage(), gr.Textbox(value="", visible=present_field.visible), *buttons
 
     def lock_and_show() -> tuple[Any, ...]:
         return lock_store(), render_storage(), ""
 
     listen(panel.expand, show, shared.profile, shown)
     listen(shared.profile.change, show, shared.profile, shown)
-    listen(encrypt_button.click, encrypt_and_show, fields, [said, *fields, storage], progress="minimal")
-    listen(decrypt_button.click, decrypt_and_show, present, [said, *fields, storage], progress="minimal")
+    listen(encrypt_button.click, encrypt_and_show, fields, [said, new, again, storage, *controls], progress="minimal")
+    listen(decrypt_button.click, decrypt_and_show, present, [said, new, again, storage, *controls], progress="minimal")
     listen(lock_button.click, lock_and_show, None, [said, storage, shared.profile])
     listen(nevertheless.input, use_stale, [shared.profile, nevertheless], forgotten)

@@ -36,7 +36,11 @@ PAYLOADS = (
     f"<object data='data:text/html,<script>parent.{MARK}=11</script>'>", "\u202e<b>right to left</b>", "<!--<img src=--><img src=x onerror=alert(1)//>",
 )  # fmt: skip
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.skipif(not CHROMIUM, reason=HOW_TO_GET_IT)]  # slow: a browser, minutes
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not CHROMIUM, reason=HOW_TO_GET_IT),
+]  # slow: a browser, minutes
 
 
 @pytest.fixture

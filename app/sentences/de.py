@@ -455,25 +455,27 @@ STORE_PLAIN = (
 )
 STORE_OPEN = "Dein Speicher ist verschlüsselt und entsperrt. Er sperrt sich nach {minutes} Minuten ohne Benutzung."
 STORE_LOCKED = "Dein Speicher ist verschlüsselt und gesperrt."
-STORAGE_HEAD = ("Was", "Wo", "Mit Passphrase verschlüsselt?", "So wird es entfernt")
+STORAGE_FOLDER = "Wo nichts anderes steht, liegt es in {home}."
+STORAGE_HEAD = ("Was", "Wo", "Durch Passphrase verschlüsselt", "So wird es entfernt")
 STORAGE = (
-    ("Nachrichten, Profilformular, Fakten, Fragen und Beispiele, Suchindex und Vektoren", "{home}/keepsake.db", "ja",
+    ("Nachrichten, Profilformular, Fakten, Fragen und Beispiele, Suchindex und Vektoren", "keepsake.db", "ja",
      "eine Nachricht oder einen Fakt vergessen, einen Import zurücknehmen oder das Profil löschen"),
-    ("Adapter: Gewichte, die deine Fakten gelernt haben", "{home}/keepsake.db", "ja",
+    ("Adapter, fertige und halb trainierte: Gewichte, die deine Fakten gelernt haben", "keepsake.db", "ja",
      "Vergessen macht sie ungültig, die nächste Injektion ersetzt sie; mit dem Profil werden sie gelöscht"),
-    ("Chats mit beiden Antworten, Stimmen, Berichte", "{home}/keepsake.db", "ja", "gelöscht mit dem, was sie zitieren, oder mit dem Profil"),
-    ("Kopien, die Keepsake anlegt, bevor es die Form des Speichers ändert", "{home}/backups/before-*.db", "wie der Speicher es war",
+    ("Chats mit beiden Antworten, Stimmen, Berichte", "keepsake.db", "ja", "gelöscht mit dem, was sie zitieren, oder mit dem Profil"),
+    ("Kopien, die Keepsake anlegt, bevor es die Form des Speichers ändert", "backups/before-*.db", "wie der Speicher es war",
      "sie verschwinden von selbst, wenn etwas vergessen wird"),
     ("Sicherungen, exportierte Profile und Adapter, die du angelegt hast", "wohin du sie gelegt hast",
      "Sicherungen wie der Speicher es war, Exporte nicht", "die Dateien löschen"),
     ("Abgelegte Dateien", "ein Ordner dieses Prozesses, nur für seinen Besitzer", "nein",
      "gelöscht nach Import oder Entfernen, spätestens wenn Keepsake endet"),
-    ("Protokolle und Fortschritt von Injektionen: Zahlen, nie das Gesagte", "{home}/jobs, {home}/keepsake.log", "nein", "die Dateien löschen"),
+    ("Protokolle, Fortschritt und Warteschlange von Injektionen: Zahlen, nie das Gesagte", "jobs, accelerator, keepsake.log", "nein", "die Dateien löschen"),
     ("Der Name des letzten Profils", "dieser Browser", "nein", "die Daten dieser Seite im Browser löschen"),
 )  # fmt: skip
 PASSPHRASE, PRESENT_PASSPHRASE, NEW_PASSPHRASE, AGAIN = "Passphrase", "Jetzige Passphrase", "Neue Passphrase", "Neue Passphrase noch einmal"
 PASSPHRASE_INFO = "Mehrere Wörter. Sie wird nirgends aufbewahrt: Ohne sie kann niemand den Speicher lesen."
-UNLOCK, LOCK, ENCRYPT, DECRYPT = "Entsperren", "Jetzt sperren", "Verschlüsseln oder Passphrase ändern", "Verschlüsselung aufheben"
+UNLOCK, LOCK, ENCRYPT, DECRYPT = "Entsperren", "Jetzt sperren", "Verschlüsseln", "Verschlüsselung aufheben"
+CHANGE_PASSPHRASE = "Passphrase ändern"
 UNLOCK_INFO = "Der Speicher ist gesperrt. Laufende Injektionen laufen weiter."
 UNLOCKED, LOCKED = "Entsperrt.", "Gesperrt. Schlüssel und Modell sind nicht mehr im Arbeitsspeicher."
 NOT_ENCRYPTED = "Der Speicher ist nicht verschlüsselt: Gib ihm zuerst eine Passphrase."

@@ -440,23 +440,25 @@ PRIVACY = "Privacy: what is stored where"
 STORE_PLAIN = "Your store is not encrypted: who can read the files of this user account can read it. A passphrase changes that."
 STORE_OPEN = "Your store is encrypted and unlocked. It locks after {minutes} minutes without use."
 STORE_LOCKED = "Your store is encrypted and locked."
-STORAGE_HEAD = ("What", "Where", "Encrypted with a passphrase?", "How to remove it")
+STORAGE_FOLDER = "Where no other place is named, it lies in {home}."
+STORAGE_HEAD = ("What", "Where", "Encrypted by a passphrase", "How to remove it")
 STORAGE = (
-    ("Messages, profile form, facts, questions and examples, search index and vectors", "{home}/keepsake.db", "yes",
+    ("Messages, profile form, facts, questions and examples, search index and vectors", "keepsake.db", "yes",
      "forget a message or fact, undo an import, or delete the profile"),
-    ("Adapters: weights that have learnt your facts", "{home}/keepsake.db", "yes",
+    ("Adapters, finished or half trained: weights that have learnt your facts", "keepsake.db", "yes",
      "forgetting makes them stale, the next injection replaces them; deleting the profile deletes them"),
-    ("Chats with both answers, votes, reports", "{home}/keepsake.db", "yes", "deleted with what they quote, or with the profile"),
-    ("Copies that Keepsake makes before it changes the store's form", "{home}/backups/before-*.db", "as the store was",
+    ("Chats with both answers, votes, reports", "keepsake.db", "yes", "deleted with what they quote, or with the profile"),
+    ("Copies that Keepsake makes before it changes the store's form", "backups/before-*.db", "as the store was",
      "they go by themselves when something is forgotten"),
     ("Backups, exported profiles and adapters that you made", "where you put them", "backups as the store was, exports no", "delete the files"),
     ("Dropped files", "a folder of this process, for its owner only", "no", "deleted once imported or removed, at the latest when Keepsake ends"),
-    ("Logs and progress of injections: counts, never what was said", "{home}/jobs, {home}/keepsake.log", "no", "delete the files"),
+    ("Logs, progress and queue of injections: counts, never what was said", "jobs, accelerator, keepsake.log", "no", "delete the files"),
     ("The name of the last profile", "this browser", "no", "clear this site's data in the browser"),
 )  # fmt: skip
 PASSPHRASE, PRESENT_PASSPHRASE, NEW_PASSPHRASE, AGAIN = "Passphrase", "Present passphrase", "New passphrase", "New passphrase again"
 PASSPHRASE_INFO = "Several words. It is not kept anywhere: without it nobody can read the store."
-UNLOCK, LOCK, ENCRYPT, DECRYPT = "Unlock", "Lock now", "Encrypt or change passphrase", "Take encryption off"
+UNLOCK, LOCK, ENCRYPT, DECRYPT = "Unlock", "Lock now", "Encrypt", "Take encryption off"
+CHANGE_PASSPHRASE = "Change passphrase"
 UNLOCK_INFO = "The store is locked. Injections that run go on."
 UNLOCKED, LOCKED = "Unlocked.", "Locked. The key and the model are out of memory."
 NOT_ENCRYPTED = "The store is not encrypted: give it a passphrase first."
