@@ -175,11 +175,11 @@ def build_privacy_panel(shared: Shared) -> None:
     shown: list[Any] = [storage, forgotten, nevertheless, *controls]
     fields: list[Any] = [present, new, again]
 
-    def fitting() -> tuple[Any, ...]:
+    def fitting(**cleared: str) -> tuple[Any, ...]:
         """What can be done in this state: a plain store has no passphrase that could be changed or taken off."""
         plain = state_of_lock() == "plain"
         return (
-            gr.Textbox(visible=not plain), gr.Button(say.ENCRYPT if plain else say.CHANGE_PASSPHRASE), gr.Button(visible=not plain), gr.Button(visible=not plain),
+            gr.Textbox(visible=not plain, **cleared), gr.Button(say.ENCRYPT if plain else say.CHANGE_PASSPHRASE), gr.Button(visible=not plain), gr.Button(visible=not plain),
         )  # fmt: skip
 
     def show(name: str) -> tuple[Any, ...]:
@@ -188,14 +188,10 @@ def build_privacy_panel(shared: Shared) -> None:
         return render_storage(), told, gr.Checkbox(value=allowed, visible=stale), *fitting()
 
     def encrypt_and_show(*given: str) -> tuple[Any, ...]:
-        told = encrypt_store(*given)
-        present_field, *buttons = fitting()
-        return told, "", "", render_storage(), gr.Textbox(value="", visible=present_field.visible), *buttons
+        return encrypt_store(*given), "", "", render_storage(), *fitting(value="")
 
     def decrypt_and_show(given: str) -> tuple[Any, ...]:
-        told = decrypt_store(given)
-        present_field, *buttons = fitting()
-        return told, "", "", render_storage(), gr.Textbox(value="", visible=present_field.visible), *buttons
+        return decrypt_store(given), "", "", render_storage(), *fitting(value="")
 
     def lock_and_show() -> tuple[Any, ...]:
         return lock_store(), render_storage(), ""

@@ -12,9 +12,21 @@ import pytest
 from app import locking, privacy_panel, use, worker
 from app import sentences as say
 from app.edge import PageError, explained, store
+from benchmarks.browser import CHROMIUM, HOW_TO_GET_IT, new_screen, open_browser, serve_page
 from memory import vector_index
 from memory.errors import StoreLocked, WrongPassphrase
-from memory.store import NewFact, add_facts, create_profile, engine, forget_fact, is_locked, load_profile, open_store, save_adapter
+from memory.store import (
+    NewFact,
+    add_facts,
+    create_profile,
+    engine,
+    forget_fact,
+    is_encrypted,
+    is_locked,
+    load_profile,
+    open_store,
+    save_adapter,
+)
 
 pytestmark = pytest.mark.skipif(engine.cipher is None, reason="sqlcipher3 is not installed: pip install sqlcipher3")
 PASSPHRASE = "two green kettles"
@@ -108,3 +120,28 @@ def test_the_panel_shows_certificates_and_lets_a_stale_adapter_be_used(home: Pat
     assert say.STALE in shown and f"fact {fact}" in shown and "7719" not in shown
     assert privacy_panel.has_stale("ana") == (True, False)
     assert say.STALE_ALLOWED in privacy_panel.use_stale("ana", True) and privacy_panel.has_stale("ana") == (True, True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason=HOW_TO_GET_IT)
+def test_a_person_encrypts_changes_and_decrypts_with_the_buttons_that_fit(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with serve_page(home) as address, open_browser() as browser:
+        screen = new_screen(browser)
+        screen.goto(address)
+        screen.locator("#privacy button").first.click()
+        screen.locator("#storage table").wait_for()
+        assert not screen.locator("#lock, #decrypt, #present-passphrase").locator("visible=true").count()
+        for present, new in (("", PASSPHRASE), (PASSPHRASE, "three blue kettles")):
+            for field, text in (("present", present), ("new", new), ("again", new)):
+                if text:
+                    screen.fill(f"#{field}-passphrase input", text)
+            screen.click("#encrypt")
+            screen.locator("#encryption-said", has_text=say.PASSPHRASE_CHANGED if present else say.ENCRYPTED).wait_for()
+            assert is_encrypted(home) and screen.input_value("#new-passphrase input") == ""
+            screen.locator("#lock").wait_for()
+        screen.fill("#present-passphrase input", "three blue kettles")
+        screen.click("#decrypt")
+        screen.locator("#encryption-said", has_text=say.DECRYPTED).wait_for()
+        screen.locator("#lock").wait_for(state="hidden")
+        assert not is_encrypted(home)
