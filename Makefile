@@ -48,5 +48,5 @@ pocket: setup
 	$(BIN)/python -m pocket.tokens
 	$(BIN)/python -m pocket.lexicon
 	$(BIN)/python -m pocket.train --stage near --steps 300
-	$(BIN)/python -m pocket.train --stage far --steps 720 --decay 420
+	$(BIN)/python -m pocket.train --stage far --steps 1400 --decay 800
 	$(BIN)/python -m pocket.train --export
