@@ -78,8 +78,8 @@ def pause(name: str, paused: bool = True) -> str:
 
 def poll(name: str, seen: str) -> Any:
     """What changed since `seen`: (run HTML, seen, buttons, timer, summary), or nothing at all."""
-    shown = show_run(name)
-    return gr.skip() if shown == seen else _screen(name, shown)
+    screen = _screen(name, show_run(name))
+    return gr.skip() if screen[1] == seen else screen
 
 
 def show_run(name: str) -> str:
@@ -163,7 +163,8 @@ def _screen(name: str, shown: str) -> tuple[Any, ...]:
     buttons = (
         gr.Button(interactive=not live), gr.Button(visible=paused is False), gr.Button(visible=paused is True), gr.Button(visible=live),
     )  # fmt: skip
-    return shown, shown, *buttons, timer, render_summary(name)
+    # A run is done a moment before its process has gone: what the buttons follow belongs to what was seen, or they would never be set right.
+    return shown, f"{live} {paused} {shown}", *buttons, timer, render_summary(name)
 
 
 def _began(run: Run) -> float:

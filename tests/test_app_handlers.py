@@ -19,6 +19,7 @@ from app import sentences as say
 from app.edge import PageError, explained
 from app.fragments import escape, render_table, say_seconds
 from app.speakers import Speakers
+from app.worker import Job
 from memory.demo import import_demo
 from memory.errors import BadProfileName, RunInProgress
 from memory.store import (
@@ -235,6 +236,21 @@ def test_a_run_is_shown_from_the_store_through_all_its_states(demo: Profile) -> 
     with pytest.raises(PageError, match="Nothing is running"):
         inject_tab.cancel("demo")
     db.close()
+
+
+def test_start_comes_back_when_the_process_of_a_finished_run_has_gone(demo: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run is done in the store a moment before its process ends: a page that looked then kept a grey Start and a red Cancel for ever."""
+    db = open_store()
+    run = start_run(db, demo.id, "inject", {"budget": "quick", "base": "pocket"})
+    finish_run(db, run, "done", result={"best": {"trial": 0, "recall": 0.5, "false_claims": 0.0, "known": 6}, "facts": 6, "bytes": 1000})
+    db.close()
+    job = Job("inject", True, 0.0, Path("none.log"))
+    monkeypatch.setattr(inject_tab, "find_job", lambda kind, profile: job)
+    shown, seen, start, *_ = inject_tab.poll("demo", "")
+    assert start.interactive is False and inject_tab.poll("demo", seen) == gr.skip()
+    job = Job("inject", False, 0.0, Path("none.log"))
+    again = inject_tab.poll("demo", seen)
+    assert again != gr.skip() and again[0] == shown and again[2].interactive is True
 
 
 @pytest.mark.parametrize(("state", "title"), [("cancelled", say.CANCELLED_TITLE), ("failed", say.FAILED_TITLE)])
