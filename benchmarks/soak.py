@@ -9,6 +9,7 @@ if a handler failed, or if the store is not sound at the end.
 """
 
 import argparse
+import contextlib
 import ctypes
 import gc
 import json
@@ -255,7 +256,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
-    result = soak(args.minutes)
+    with contextlib.redirect_stdout(sys.stderr):  # Gradio tells there that it closes
+        result = soak(args.minutes)
     print(json.dumps(result, ensure_ascii=False, indent=1) if args.json else render(result))
     return 0 if result["ok"] else 1
 
