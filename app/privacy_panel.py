@@ -175,7 +175,7 @@ def build_privacy_panel(shared: Shared) -> None:
     shown: list[Any] = [storage, forgotten, nevertheless, *controls]
     fields: list[Any] = [present, new, again]
 
-    def fitting(**cleared: str) -> tuple[Any, ...]:
+    def fitting(**cleared: Any) -> tuple[Any, ...]:
         """What can be done in this state: a plain store has no passphrase that could be changed or taken off."""
         plain = state_of_lock() == "plain"
         return (

@@ -83,6 +83,7 @@ def last_hidden(
     hidden = model.model.embed_tokens(ids)
     cos, sin = (part[:, None] for part in model.model.rotary_emb(hidden, positions))
     shares: dict[tuple[int, int], Tensor] = {}
+    pointed = pointed or {}
 
     def rotate(x: Tensor) -> Tensor:
         low, high = x.chunk(2, -1)
@@ -93,7 +94,7 @@ def last_hidden(
         joint = torch.cat([part.weight for part in (attention.q_proj, attention.k_proj, attention.v_proj)])
         query, key, value = linear(layer.input_layernorm(hidden), joint).view(shape).permute(2, 0, 3, 1, 4)
         query, key = rotate(query).to(value.dtype), rotate(key).to(value.dtype)
-        for head in [head for place, head in pointed or {} if place == number]:
+        for head in [head for place, head in pointed if place == number]:
             scores = torch.matmul(query[:, head], key[:, head].transpose(-1, -2)).float() * config.head_dim**-0.5
             shares[number, head] = (scores.masked_fill(~mask[:, 0], -1e9).softmax(-1) * pointed[number, head]).sum(-1)
         seen = attend(query, key, value, mask)
