@@ -45,6 +45,7 @@ def walk(screen: Any, home: Path, folder: Path) -> None:
     screen.locator("#run .curve").or_(screen.locator("#run .card.good, #run .card.bad")).first.wait_for(timeout=2_400_000)
     take(screen, folder, "injecting")
     await_injection(screen)
+    screen.locator("#start:not([disabled])").wait_for()  # its process ends a moment after the run
     if screen.locator("#plots button").first.is_visible():
         screen.locator("#plots button").first.click()
         screen.locator("#plot-history .plotly").first.wait_for()
