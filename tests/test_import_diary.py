@@ -281,7 +281,7 @@ def test_a_damaged_file_gives_messages_or_a_sentence(data: st.DataObject) -> Non
     name = data.draw(st.sampled_from(["journal.md", "dayone.txt", "german.txt", "american.txt"]))
     raw = (FOLDER / name).read_bytes()
     for _ in range(3):
-        start, length = data.draw(st.integers(0, len(raw) - 1)), data.draw(st.integers(0, 40))
+        start, length = data.draw(st.integers(0, len(raw))), data.draw(st.integers(0, 40))
         raw = raw[:start] + data.draw(st.binary(max_size=8)) + raw[start + length :]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
