@@ -9,6 +9,7 @@ import gradio as gr
 from sqlite_utils import Database
 
 from app import sentences as say
+from app.batch_card import show_batch
 from app.edge import PageError, listen, store
 from app.estimate import estimate_run
 from app.fragments import escape, seconds_between
@@ -77,7 +78,7 @@ def pause(name: str, paused: bool = True) -> str:
 
 
 def poll(name: str, seen: str) -> Any:
-    """What changed since `seen`: (run HTML, seen, buttons, timer, summary), or nothing at all."""
+    """What changed since `seen`: (run HTML, seen, buttons, timer, summary, batch HTML), or nothing at all."""
     screen = _screen(name, show_run(name))
     return gr.skip() if screen[1] == seen else screen
 
@@ -159,12 +160,14 @@ def describe_machine() -> tuple[Any, ...]:
 
 def _screen(name: str, shown: str) -> tuple[Any, ...]:
     live, paused = is_live(name), is_paused(name)
+    with store() as db:
+        batch = show_batch(db)
     timer = gr.Timer(LIVE_SECONDS if live else IDLE_SECONDS, active=bool(name))
     buttons = (
         gr.Button(interactive=not live), gr.Button(visible=paused is False), gr.Button(visible=paused is True), gr.Button(visible=live),
     )  # fmt: skip
     # A run is done a moment before its process has gone: what the buttons follow belongs to what was seen, or they would never be set right.
-    return shown, f"{live} {paused} {shown}", *buttons, timer, render_summary(name)
+    return shown, f"{live} {paused} {batch} {shown}", *buttons, timer, render_summary(name), batch
 
 
 def _began(run: Run) -> float:
@@ -178,6 +181,7 @@ def _size(db: Database, run: Run) -> int:
 
 def build_inject_tab(shared: Shared, tab: gr.Tab) -> Panel:
     """Lays the tab out and wires it; the timer is quick while a run is alive and slow otherwise."""
+    many = gr.HTML("", js_on_load=None, elem_id="batch")
     dial = gr.Radio(
         label=say.DIAL,
         info=say.DIAL_INFO,
@@ -203,7 +207,7 @@ def build_inject_tab(shared: Shared, tab: gr.Tab) -> Panel:
         plots = [gr.Plot(show_label=False, visible=False, elem_id=f"plot-{plot}") for plot in PLOTS]
     seen, drawn = gr.State(""), gr.State("")
     timer = gr.Timer(IDLE_SECONDS, active=False)
-    screen: list[Any] = [run, seen, start_button, pause_button, resume_button, cancel_button, timer, shared.summary]
+    screen: list[Any] = [run, seen, start_button, pause_button, resume_button, cancel_button, timer, shared.summary, many]
     drawing: list[Any] = [drawn, group, *plots]
 
     def refresh(name: str) -> tuple[Any, ...]:

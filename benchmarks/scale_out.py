@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cluster import start_cluster, stop_cluster
 from benchmarks.invented_people import make_people, prepare_fixed, tiny_base
 from memory.store import current_adapter, load_profile, open_store
 from tuning.inject import peak_memory_mb
@@ -53,31 +54,22 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     from tuning.engines.local import LocalEngine
     from tuning.engines.ray_engine import RayEngine, import_ray
 
-    os.environ["OMP_NUM_THREADS"] = "1"
-    os.environ.setdefault("RAY_worker_niceness", "0")
-    ray = import_ray()
+    import_ray()  # without it the reason is told before anything is measured
     import torch
-    from ray.cluster_utils import Cluster
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         loaded = load_base(resolve_base(str(tiny_base(Path(folder)))), "fp32")
         local, winners = run_engine(lambda hear: LocalEngine(hear), loaded, options.profiles, options)
         started = time.monotonic()
-        cluster = Cluster(
-            initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, "object_store_memory": 80 * 2**20}
-        )
-        for _ in range(options.nodes):
-            cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
-        cluster.wait_for_nodes()
+        cluster = start_cluster(options.nodes)
         up = time.monotonic() - started
         try:
             # The first call starts the worker processes and loads the base in each; the second finds them warm.
             cold, _ = run_engine(lambda hear: RayEngine(hear, cluster.address), loaded, options.nodes, options)
             remote, found = run_engine(lambda hear: RayEngine(hear, cluster.address), loaded, options.profiles, options)
         finally:
-            ray.shutdown()
-            cluster.shutdown()
+            stop_cluster(cluster)
     local["overhead_s_a_profile"] = round((local["wall_s"] - local["search_s"]) / options.profiles, 3)
     remote["overhead_s_a_profile"] = round((options.nodes * remote["wall_s"] - remote["search_s"]) / options.profiles, 3)
     return {

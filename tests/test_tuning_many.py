@@ -16,6 +16,7 @@ from memory.store import (
     add_facts,
     create_profile,
     current_adapter,
+    delete_profile,
     latest_run,
     list_adapters,
     list_facts,
@@ -23,13 +24,15 @@ from memory.store import (
     open_store,
     request_cancel,
 )
-from tuning.engines import Work, open_engine
+from memory.store.batches import batch_progress
+from tuning.engines import Done, Work, open_engine
 from tuning.engines.local import LocalEngine
 from tuning.engines.rounds import play_turn, search_in_rounds
 from tuning.engines.work import do_work
 from tuning.errors import BadProfileList, EngineMissing, NothingToLearn
-from tuning.inject import Prepared
-from tuning.many import batch_progress, chosen_profiles, inject_many
+from tuning.half import plain
+from tuning.inject import BUDGETS, Prepared
+from tuning.many import chosen_profiles, inject_many
 from tuning.priors import load_prior
 from tuning.recipe import Recipe
 from tuning.scale_commands import is_this_machine, show_many, show_progress
@@ -39,7 +42,7 @@ from tuning.study import StudyReport
 ROOT = Path(__file__).resolve().parents[1]
 BUDGET = {"trials": 2, "minutes": 30.0, "seed": 3}
 
-pytestmark = pytest.mark.slow  # several searches, in several processes: minutes
+slow = pytest.mark.slow  # several searches: minutes
 
 
 def prepare_fixed(db, profile, reporter, loaded, settings):
@@ -67,6 +70,7 @@ def run(db, names, loaded, said=None, **changes):
     )  # fmt: skip
 
 
+@slow
 def test_each_profile_gets_one_adapter_and_a_second_call_goes_on(home, tiny):
     db = make_people(3)
     create_profile(db, "person3")  # without facts: fails, and the others do not mind
@@ -85,8 +89,12 @@ def test_each_profile_gets_one_adapter_and_a_second_call_goes_on(home, tiny):
     again = run(db, names, tiny)
     assert (again["skipped"], again["done"], again["failed"]) == (3, 0, 1)
     assert all(len(list_adapters(db, load_profile(db, f"person{number}").id)) == 1 for number in range(3))
+    progress = batch_progress(db)
+    assert (progress["skipped"], progress["failed"], progress["of"], progress["state"]) == (3, 1, 4, "done")
+    assert "3 up to date" in show_progress(progress) and "It has ended" in show_progress(progress)
 
 
+@slow
 def test_what_was_said_since_is_learnt_by_the_next_call(home, tiny, monkeypatch):
     db = make_people(2)
     run(db, ["person0", "person1"], tiny, trials=1)
@@ -97,6 +105,7 @@ def test_what_was_said_since_is_learnt_by_the_next_call(home, tiny, monkeypatch)
     assert run(db, ["person0"], tiny, trials=1, seed=4)["done"] == 1  # another job is not the one that was done
 
 
+@slow
 def test_one_profile_can_be_cancelled_and_the_others_go_on(home, tiny):
     db = make_people(2)
     said: list[dict] = []
@@ -114,6 +123,7 @@ def test_one_profile_can_be_cancelled_and_the_others_go_on(home, tiny):
     assert current_adapter(db, load_profile(db, "person0").id) is None
 
 
+@slow
 def test_a_driver_that_stops_leaves_nothing_half_done(home, tiny):
     db = make_people(2)
 
@@ -128,6 +138,50 @@ def test_a_driver_that_stops_leaves_nothing_half_done(home, tiny):
     assert [row["state"] for row in run(db, ["person0", "person1"], tiny)["profiles"]] == ["skipped", "done"]
 
 
+def test_a_bug_in_one_profile_ends_no_other_and_leaves_no_live_run(home, tiny):
+    db = make_people(3)
+
+    def prepare(db, profile, *rest):
+        if profile.name == "person0":
+            raise ZeroDivisionError("a bug")
+        delete_profile(db, profile.id)  # by another process, while its examples are made
+        raise NothingToLearn("no facts")
+
+    said: list[dict] = []
+    result = inject_many(db, ["person0", "person1"], lambda hear: LocalEngine(hear), say=said.append, loaded=tiny, prepare_profile=prepare)
+    assert [row["state"] for row in result["profiles"]] == ["failed", "failed"] and "ZeroDivisionError" in result["profiles"][0]["error"]
+    assert latest_run(db, load_profile(db, "person0").id).state == "failed"
+    assert (batch_progress(db)["failed"], batch_progress(db)["of"]) == (1, 1)  # who was deleted is not counted
+
+
+def test_a_profile_deleted_while_it_is_searched_ends_only_its_own_search(home, tiny):
+    db = make_people(2)
+    heard: list[bool] = []
+
+    class Elsewhere(LocalEngine):
+        """Tells progress from outside the work, as the engine of a cluster does."""
+
+        def wait(self, seconds):
+            if self._queue and seconds > 0:
+                work = self._queue.popleft()
+                if not heard:
+                    delete_profile(db, load_profile(db, "person0").id)
+                heard.append(self._hear(work.key, 0.5, "trial 1 of 2"))
+                return [Done(work.key, error="stopped", cancelled=True)]
+            return []
+
+    result = inject_many(db, ["person0", "person1"], Elsewhere, loaded=tiny, prepare_profile=prepare_fixed, **BUDGET)
+    assert heard == [False, True] and [row["state"] for row in result["profiles"]] == ["failed", "failed"]
+
+
+def test_many_profiles_are_injected_by_the_recipe_of_the_budget(home, tiny):
+    db = make_people(1)
+    create_profile(db, "person1")  # without facts: its run fails at once, and keeps its settings
+    run(db, ["person1"], tiny)
+    assert latest_run(db, load_profile(db, "person1").id).settings["recipe"] == plain(BUDGETS["quick"].recipe.row())
+
+
+@slow
 def test_a_worker_sees_no_name_and_no_store(home, tiny):
     given: list[Work] = []
 
@@ -142,6 +196,7 @@ def test_a_worker_sees_no_name_and_no_store(home, tiny):
     assert b"person0" not in parcel and str(home).encode() not in parcel and tiny.base.id.encode() in parcel
 
 
+@slow
 def test_trials_side_by_side_end_as_they_do_one_after_the_other(home, tiny):
     base, options = tiny.base, {"prior": load_prior(None, tiny), "sampler": "gp", "recipe": Recipe(), "facts": []}
     work = Work(1, base.id, base.revision, "fp32", tuple(examples_of(1)), 3, 3, 30.0, 3, options)

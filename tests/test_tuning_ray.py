@@ -1,27 +1,29 @@
 """A real Ray cluster of several nodes on this machine: every profile gets one whole adapter, also when a node dies in the middle."""
 
-import os
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 import torch
 from test_tuning_many import BUDGET, make_people, prepare_fixed
 
+from benchmarks.cluster import start_cluster, stop_cluster
 from benchmarks.invented_people import examples_of
 from memory.store import current_adapter, latest_run, list_adapters, load_adapter, load_profile
+from memory.store.batches import batch_progress
 from tuning.engines import Work
 from tuning.engines.work import do_work
 from tuning.inject import BUDGETS
-from tuning.many import batch_progress, inject_many
+from tuning.many import inject_many
 from tuning.priors import load_prior
-from tuning.recipe import Recipe
 from tuning.sides import open_speaker
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-scale.txt runs the tests of the cluster")
 
 PROFILES = 40
 COMPARED = 4  # searched again here, to see that the winners are the same
+EPOCHS = 2
 DEATH_AT = 10  # profiles stored when the node is killed
 
 pytestmark = pytest.mark.slow  # a cluster of three nodes: minutes
@@ -30,37 +32,32 @@ pytestmark = pytest.mark.slow  # a cluster of three nodes: minutes
 @pytest.fixture
 def cluster(monkeypatch):
     """A head that runs nothing and two nodes with a processor and half-usable GPU each (a GPU only in Ray's books)."""
-    from ray.cluster_utils import Cluster
-
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("RAY_worker_niceness", "0")  # else the workers starve wherever the machine has other work
-    common = {"object_store_memory": 80 * 2**20}
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **common})
-    made.doomed = made.add_node(num_cpus=1, num_gpus=1, **common)
-    made.add_node(num_cpus=1, num_gpus=1, **common)
-    made.wait_for_nodes()
+    for name in ("OMP_NUM_THREADS", "RAY_USAGE_STATS_ENABLED", "RAY_worker_niceness"):
+        monkeypatch.setenv(name, "")  # start_cluster sets them; afterwards they are as they were
+    made = start_cluster(2, gpus=1)
     yield made
-    ray.shutdown()
-    made.shutdown()
+    stop_cluster(made)
 
 
-@pytest.mark.timeout(1500)  # a minute on a quiet machine; the cluster's processes starve on a busy one
-def test_forty_profiles_are_injected_once_each_although_a_node_dies(home, cluster, tiny_folder):
+@pytest.mark.timeout(1500)  # two minutes on a quiet machine; the cluster's processes starve on a busy one
+def test_forty_profiles_are_injected_once_each_although_a_node_dies(home, cluster, tiny_folder, monkeypatch):
     from tuning.bases import load_base, resolve_base
     from tuning.engines.ray_engine import RayEngine
 
+    monkeypatch.setitem(BUDGETS, "quick", replace(BUDGETS["quick"], epochs=EPOCHS))
     people = make_people(PROFILES)
     loaded = load_base(resolve_base(str(tiny_folder)), "fp32")
     names = [f"person{number}" for number in range(PROFILES)]
-    seen: list[dict] = []
+    places: set[str] = set()
     killed: list[float] = []
 
     def say(event: dict) -> None:
-        seen.append(event)
+        places.update(
+            row["detail"].rpartition(" on node ")[2] for row in batch_progress(people)["profiles"] if " on node " in row["detail"]
+        )
         assert event["running"] <= 2 + 2, "back-pressure: two places and two ahead"
         if event["event"] == "done" and event["done"] == DEATH_AT and not killed:
-            cluster.remove_node(cluster.doomed, allow_graceful=False)
+            cluster.remove_node(cluster.workers[0], allow_graceful=False)
             killed.append(time.monotonic())
 
     def open_engine(hear):
@@ -71,7 +68,11 @@ def test_forty_profiles_are_injected_once_each_although_a_node_dies(home, cluste
     result = inject_many(people, names, open_engine, say=say, loaded=loaded, prepare_profile=prepare_fixed, **BUDGET)
     assert (result["done"], result["failed"], result["engine"]) == (PROFILES, 0, "ray") and killed
     assert [row["profile"] for row in result["profiles"]] == names and len({row["node"] for row in result["profiles"]}) >= 2
-    assert batch_progress(people)["done"] == PROFILES
+    assert len(places) >= 2, "workers tell where they are, through the board, as command and page show it"
+    told = batch_progress(people)
+    assert (told["done"], told["state"], told["engine"]) == (PROFILES, "done", "ray") and len(
+        {row["node"] for row in told["profiles"]}
+    ) >= 2
     ids = {}
     for name in names:
         adapters = list_adapters(people, load_profile(people, name).id)
@@ -86,11 +87,14 @@ def test_forty_profiles_are_injected_once_each_although_a_node_dies(home, cluste
     again = inject_many(people, names, open_again, say=lambda event: None, loaded=loaded, prepare_profile=prepare_fixed, **BUDGET)
     assert (again["skipped"], again["done"]) == (PROFILES, 0)  # a second call goes on where the first stopped
 
-    # Fewer profiles than places: the trials of one run side by side, with the winner that this machine finds for the same width.
+    # Fewer profiles than places: the trials of one run side by side, with the winner that this machine finds for the same width and prior.
     half = lambda hear: RayEngine(hear, cluster.address, 0.5, 0.5)
+    prior = load_prior(people, loaded)  # by now the forty have taught something
     wide = inject_many(people, ["person0"], half, loaded=loaded, prepare_profile=prepare_fixed, **(BUDGET | {"seed": 4}))
     assert wide["done"] == 1 and latest_run(people, load_profile(people, "person0").id).settings["side_by_side"] == 2
-    here = do_work(replace(work_of(0, loaded), seed=4, width=2), lambda *told: True, loaded)
+    work = work_of(0, loaded)
+    with one_thread():
+        here = do_work(replace(work, seed=4, width=2, options={**work.options, "prior": prior}), lambda *told: True, loaded)
     assert here.found.best.plan == current_adapter(people, load_profile(people, "person0").id).metrics["plan"]
 
 
@@ -100,24 +104,29 @@ def open_again(hear):
     return LocalEngine(hear)
 
 
+@contextmanager
+def one_thread():
+    """As many threads as a worker has: sums of floats depend on it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def _check_winners(db, loaded, ids) -> None:
     """The same seed gives the same winner here, to the bytes."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    try:
+    with one_thread():
         for number in range(COMPARED):
             stored = load_adapter(db, ids[f"person{number}"])
             here = do_work(work_of(number, loaded), lambda *told: True, loaded)
             assert here.found.best.plan == stored.metrics["plan"], f"person{number}"
             assert here.found.weights == stored.weights
-    finally:
-        torch.set_num_threads(threads)
 
 
 def work_of(number: int, loaded) -> Work:
     """What the driver sends of a person."""
-    options = {"recipe": Recipe(), "prior": load_prior(None, loaded), "sampler": "gp", "facts": []}
-    base, epochs = loaded.base, BUDGETS["quick"].epochs
+    options = {"recipe": BUDGETS["quick"].recipe, "prior": load_prior(None, loaded), "sampler": "gp", "facts": []}
+    base = loaded.base
     return Work(
-        0, base.id, base.revision, "fp32", tuple(examples_of(number)), BUDGET["trials"], epochs, BUDGET["minutes"], BUDGET["seed"], options
+        0, base.id, base.revision, "fp32", tuple(examples_of(number)), BUDGET["trials"], EPOCHS, BUDGET["minutes"], BUDGET["seed"], options
     )

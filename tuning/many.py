@@ -9,41 +9,36 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
-from memory.errors import KeepsakeError, LeaseLost
+from memory.errors import KeepsakeError, LeaseLost, UnknownRun
 from memory.store import (
     Profile,
     beat,
     cancel_requested,
+    find_profile,
     finish_run,
-    list_adapters,
-    list_facts,
-    list_messages,
     list_profiles,
     load_profile,
-    load_run,
     save_trial,
     start_run,
-    studied_messages,
 )
-from memory.store.batches import BatchRun, batch_runs, newest_batch
+from memory.store.batches import end_batch, note_begun, note_ended, start_batch
+from memory.store.checkpoints import drop_checkpoints
 from tuning.accelerator import accelerator
-from tuning.bases import Base, LoadedBase, load_base, resolve_base
+from tuning.bases import LoadedBase, load_base, resolve_base
 from tuning.engines import Done, Engine, Work
 from tuning.errors import BadProfileList, Cancelled
-from tuning.half import plain
 from tuning.inject import BUDGETS, Prepared, Reporter, choose_retrieval, keep, prepare
 from tuning.priors import Prior, load_prior
-from tuning.prompts import PROMPT_VERSION
 from tuning.pulse import Pulse
 from tuning.recipe import Recipe, load_recipe
-from tuning.resume import SAME, find_resumable
+from tuning.resume import find_resumable, up_to_date
 from tuning.sides import RetrievalPlan, Speaker
 
 AHEAD = 2  # profiles prepared beyond what the engine can run at once: workers never wait, and memory stays bounded
@@ -138,23 +133,29 @@ def inject_many(
     loaded = loaded or load_base(resolve_base(base_id), precision)
     settings: dict[str, Any] = {
         "budget": budget, "trials": trials or chosen.trials, "minutes": minutes or chosen.minutes, "base": loaded.base.id,
-        "revision": loaded.base.revision, "seed": seed, "recipe": (recipe or Recipe()).row(), "mode": "full", "sampler": sampler,
+        "revision": loaded.base.revision, "seed": seed, "recipe": (recipe or chosen.recipe).row(), "mode": "full", "sampler": sampler,
         "batch": uuid.uuid4().hex, "of": len(names),
     }  # fmt: skip
+    profile_ids = [load_profile(db, name).id for name in names]
     engine = open_engine(lambda key, share, detail: _hear(batch, key, share, detail))
     engine.use(loaded)
     width = side_by_side or (max(1, min(settings["trials"], engine.slots // len(names))) if engine.name == "ray" else 1)
     settings["side_by_side"] = width
     # One prior for the whole batch: what its own profiles teach would make the winners depend on who was first.
     batch = Batch(db, loaded, engine, settings, say, prepare_profile or prepare_here, load_prior(db, loaded), Pulse(db))
+    start_batch(db, settings["batch"], engine.name, profile_ids)
+    ended = "interrupted"
     try:
         with batch.pulse:
             _run(batch, deque(names), {"epochs": chosen.epochs, "rounds": chosen.rounds})
-    except BaseException:
-        for key in batch.running:
-            finish_run(db, key, "cancelled")
+        ended = "done"
+    except KeyboardInterrupt:
+        ended = "cancelled"
         raise
     finally:
+        for key in list(batch.running):
+            _end_run(batch, key, ended, "The call for many profiles was ended: start it again, and it goes on.")
+        end_batch(db, settings["batch"], ended)
         batch.engine.close()
     counts = {state: sum(row["state"] == state for row in batch.ended) for state in ("done", "failed", "skipped")}
     return {
@@ -194,10 +195,12 @@ def _begin(batch: Batch, name: str, more: dict[str, Any]) -> None:
     try:
         profile = load_profile(batch.db, name)
         if (adapter := up_to_date(batch.db, profile, batch.loaded.base, batch.settings)) is not None:
+            note_ended(batch.db, batch.settings["batch"], profile.id, "skipped")
             batch.end(name, "skipped", adapter=adapter)
             return
         resumes = find_resumable(batch.db, profile.id, batch.settings)
         run_id = start_run(batch.db, profile.id, "inject", batch.settings | ({"resumes": resumes} if resumes else {}))
+        note_begun(batch.db, batch.settings["batch"], profile.id, run_id)
         reporter = Reporter(batch.db, run_id, name)
         batch.pulse.add(run_id, reporter.watch, judged=batch.engine.name == "local")  # elsewhere silence tells nothing of the work
         beat(batch.db, run_id, state="running", stage="load", progress=0.0)
@@ -207,13 +210,31 @@ def _begin(batch: Batch, name: str, more: dict[str, Any]) -> None:
         batch.running[run_id] = Pending(profile, prepared, plan, reporter, started)
         batch.engine.submit(work)
         batch.tell("begun", name)
-    except KeepsakeError as error:
-        if run_id is not None:
-            batch.running.pop(run_id, None)
-            batch.pulse.drop(run_id)
-        if run_id is not None and not isinstance(error, LeaseLost):
-            finish_run(batch.db, run_id, "cancelled" if isinstance(error, Cancelled) else "failed", error=str(error))
-        batch.end(name, "failed", error=str(error))
+    except Exception as error:  # noqa: BLE001 - one profile's bug must not end the others
+        _fail(batch, name, run_id, error)
+
+
+def _fail(batch: Batch, name: str, run_id: int | None, error: Exception) -> None:
+    """A profile without an adapter: the reason goes to its run, or to the batch where there is none, and the others go on."""
+    said = str(error) if isinstance(error, KeepsakeError) else f"Something unexpected went wrong ({type(error).__name__}: {error})."
+    if run_id is None:
+        if profile := find_profile(batch.db, name):
+            note_ended(batch.db, batch.settings["batch"], profile.id, "failed", said)
+    else:
+        batch.running.pop(run_id, None)
+        _end_run(batch, run_id, "cancelled" if isinstance(error, Cancelled) else "failed", said)
+    batch.end(name, "failed", error=said)
+
+
+def _end_run(batch: Batch, run_id: int, state: str, error: str | None) -> None:
+    """End a run that leaves no adapter; what it kept serves the next call only if it was interrupted."""
+    batch.pulse.drop(run_id)
+    try:
+        finish_run(batch.db, run_id, state, error=error)
+        if state != "interrupted":
+            drop_checkpoints(batch.db, run_id)
+    except (LeaseLost, UnknownRun):
+        return  # it is another's now, or went with its profile
 
 
 def make_work(batch: Batch, run_id: int, prepared: Prepared, epochs: int) -> Work:
@@ -243,64 +264,37 @@ def _collect(batch: Batch, seconds: float) -> None:
 
 
 def _store(batch: Batch, pending: Pending, done: Done) -> None:
+    """The only place where what a worker found is written; what cannot be (forgotten meanwhile, a full disk) is told, and the others go on."""
     name, run_id = pending.profile.name, done.key
+    if done.found is None or done.found.best is None:
+        _end_run(batch, run_id, "cancelled" if done.cancelled else "failed", done.error)
+        batch.end(name, "failed", error=done.error, node=done.node)
+        return
     try:
-        if done.found is None or done.found.best is None:
-            finish_run(batch.db, run_id, "cancelled" if done.cancelled else "failed", error=done.error)
-            batch.end(name, "failed", error=done.error, node=done.node)
-            return
         for trial in done.found.trials:
             save_trial(batch.db, run_id, trial.number, trial.plan, trial.values, trial.state, trial.seconds, trial.parameters)
-        base = batch.loaded.base
-        kept = keep(batch.db, pending.profile, run_id, pending.prepared, done.found, pending.plan, base, done.precision)
+        kept = keep(batch.db, pending.profile, run_id, pending.prepared, done.found, pending.plan, batch.loaded.base, done.precision)
         seconds = round(time.monotonic() - pending.started, 1)
-        result = kept | {"seconds": seconds, "peak_memory_mb": done.peak_memory_mb, "node": done.node}
-        finish_run(batch.db, run_id, "done", result=result)
-        batch.end(
-            name, "done", adapter=kept["adapter"], best=kept["best"], facts=kept["facts"], bytes=kept["bytes"], seconds=seconds,
-            search_seconds=done.seconds, peak_memory_mb=done.peak_memory_mb, node=done.node, run=run_id,
-        )  # fmt: skip
-    except KeepsakeError as error:  # forgotten meanwhile, or the disk is full: told, and the others go on
-        batch.end(name, "failed", error=str(error), node=done.node)
+        finish_run(batch.db, run_id, "done", result=kept | {"seconds": seconds, "peak_memory_mb": done.peak_memory_mb, "node": done.node})
+        drop_checkpoints(batch.db, run_id)
+    except Exception as error:  # noqa: BLE001 - as in _begin
+        _fail(batch, name, run_id, error)
+        return
+    batch.end(
+        name, "done", adapter=kept["adapter"], best=kept["best"], facts=kept["facts"], bytes=kept["bytes"], seconds=seconds,
+        search_seconds=done.seconds, peak_memory_mb=done.peak_memory_mb, node=done.node, run=run_id,
+    )  # fmt: skip
 
 
 def _hear(batch: Batch, key: int, share: float, detail: str) -> bool:
-    """Pass a worker's progress on to the run; False once the person cancelled it."""
+    """Pass a worker's progress on to the run; False once the person cancelled it, or the run is not ours any more."""
     pending = batch.running.get(key)
-    if pending is None or cancel_requested(batch.db, key):
+    try:
+        if pending is None or cancel_requested(batch.db, key):
+            return False
+        pending.reporter.watch.move()
+        if detail:  # not through the reporter, which would wait while one profile is paused
+            beat(batch.db, key, stage="search", progress=round(0.3 + 0.6 * share, 4), detail=detail)
+    except (LeaseLost, UnknownRun):  # its profile was deleted, or another took it over: that ends this search and no other
         return False
-    pending.reporter.watch.move()
-    if detail:  # not through the reporter, which would wait while one profile is paused
-        beat(batch.db, key, stage="search", progress=round(0.3 + 0.6 * share, 4), detail=detail)
     return True
-
-
-def up_to_date(db: Database, profile: Profile, base: Base, settings: dict[str, Any]) -> int | None:
-    """The number of the profile's adapter if this very job was done and nothing was said since; else None."""
-    current = next((adapter for adapter in list_adapters(db, profile.id) if adapter.current), None)
-    if current is None or current.run_id is None or current.prompt_version != PROMPT_VERSION:
-        return None
-    if (current.base_id, current.base_revision) != (base.id, base.revision):
-        return None
-    run = load_run(db, current.run_id)
-    if run.state != "done" or any(run.settings.get(key) != plain(settings[key]) for key in SAME):
-        return None
-    since = run.finished or current.created
-    if any(max(fact.created, fact.changed or "") > since for fact in list_facts(db, profile.id)):
-        return None
-    studied = studied_messages(db, profile.id, f"{base.id}@{base.revision}/{PROMPT_VERSION}")
-    unread = [message for message in list_messages(db, profile.id, only_me=True) if message.id not in studied and not message.excluded]
-    return None if unread else current.id
-
-
-def batch_progress(db: Database) -> dict[str, Any]:
-    """How far the newest batch is: counts by state and a row a profile; empty rows if there was none."""
-    settings = newest_batch(db)
-    runs: list[BatchRun] = batch_runs(db, settings["batch"]) if settings else []
-    states = ("done", "running", "queued", "failed", "cancelled", "interrupted")
-    return {
-        "batch": settings["batch"] if settings else None,
-        "of": settings["of"] if settings else 0,
-        **{state: sum(run.state == state for run in runs) for state in states},
-        "profiles": [asdict(run) for run in runs],
-    }

@@ -9,10 +9,12 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from memory.store import Fact, list_examples, list_trials
+from memory.store import Fact, Profile, list_adapters, list_examples, list_facts, list_messages, list_trials, load_run, studied_messages
 from memory.store.checkpoints import MATERIAL, interrupted_runs, load_checkpoint
+from tuning.bases import Base
 from tuning.examples import Example, load_example
 from tuning.half import plain
+from tuning.prompts import PROMPT_VERSION
 from tuning.search import SearchResult
 from tuning.trial import TrialResult
 
@@ -51,3 +53,21 @@ def resumed_search(db: Database, run_id: int) -> SearchResult | None:
     best = next((trial for trial in trials if trial.number == about["number"]), None)
     # Killed between a new best's weights and its row: that trial is run again.
     return SearchResult(trials, best, weights, about["peft_config"], about["proof"]) if best else None
+
+
+def up_to_date(db: Database, profile: Profile, base: Base, settings: dict[str, Any]) -> int | None:
+    """The number of the profile's adapter if this very job was done and nothing was said since; else None."""
+    current = next((adapter for adapter in list_adapters(db, profile.id) if adapter.current), None)
+    if current is None or current.run_id is None or current.prompt_version != PROMPT_VERSION:
+        return None
+    if (current.base_id, current.base_revision) != (base.id, base.revision):
+        return None
+    run = load_run(db, current.run_id)
+    if run.state != "done" or any(run.settings.get(key) != plain(settings[key]) for key in SAME):
+        return None
+    since = run.finished or current.created
+    if any(max(fact.created, fact.changed or "") > since for fact in list_facts(db, profile.id)):
+        return None
+    studied = studied_messages(db, profile.id, f"{base.id}@{base.revision}/{PROMPT_VERSION}")
+    unread = [message for message in list_messages(db, profile.id, only_me=True) if message.id not in studied and not message.excluded]
+    return None if unread else current.id

@@ -11,6 +11,13 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from memory.store.batches import batch_progress
+
+COUNTED = {
+    "done": "done", "skipped": "up to date", "running": "running", "queued": "beginning", "waiting": "waiting", "failed": "failed",
+    "cancelled": "cancelled", "interrupted": "interrupted",
+}  # fmt: skip
+
 
 def add_engine_options(command: argparse.ArgumentParser) -> None:
     """Which profiles, and where their searches run."""
@@ -102,6 +109,7 @@ def run_many(db: Database, args: argparse.Namespace) -> dict[str, Any]:
 
     from tuning.engines import open_engine
     from tuning.errors import BadProfileList
+    from tuning.inject import BUDGETS
     from tuning.many import chosen_profiles, inject_many
     from tuning.recipe import parse_recipe
 
@@ -117,7 +125,7 @@ def run_many(db: Database, args: argparse.Namespace) -> dict[str, Any]:
     say = say_json if args.json else say_line
     return inject_many(
         db, names, opener, args.budget, args.trials, args.minutes, args.base, args.precision, args.seed, say,
-        recipe=parse_recipe(args.recipe), sampler=args.sampler, side_by_side=args.side_by_side,
+        recipe=parse_recipe(args.recipe, BUDGETS[args.budget].recipe), sampler=args.sampler, side_by_side=args.side_by_side,
     )  # fmt: skip
 
 
@@ -164,8 +172,6 @@ def show_many(result: dict[str, Any]) -> str:
 
 def run_progress(db: Database, _: argparse.Namespace) -> dict[str, Any]:
     """How far the newest batch is."""
-    from tuning.many import batch_progress
-
     return batch_progress(db)
 
 
@@ -173,11 +179,16 @@ def show_progress(result: dict[str, Any]) -> str:
     """The newest batch in lines."""
     if not result["batch"]:
         return "No injection of many profiles has been started yet: python -m tuning inject --profiles all"
-    lines = [
-        f"{row['profile']}: {row['state']}" + (f", {row['progress']:.0%} {row['detail']}" if row["state"] == "running" else "") + (f": {row['error']}" if row["error"] else "")
-        for row in result["profiles"]
-    ]  # fmt: skip
-    begun = len(result["profiles"])
-    return "\n".join(
-        [*lines, f"{result['done']} done, {result['running']} running, {result['failed']} failed; {begun} of {result['of']} begun."]
-    )
+    said = {
+        "running": lambda row: f"{row['progress']:.0%} {row['detail']}",
+        "done": lambda row: f"adapter {row['adapter']}" + (f", node {row['node']}" if row["node"] else ""),
+        "skipped": lambda row: "its adapter is up to date",
+        "waiting": lambda row: "not begun",
+    }
+    lines = []
+    for row in result["profiles"]:
+        more = row["error"] or said.get(row["state"], lambda row: "")(row)
+        lines.append(f"{row['profile']}: {row['state']}" + (f", {more}" if more else ""))
+    counts = ", ".join(f"{result[state]} {say}" for state, say in COUNTED.items() if result[state] or state == "done")
+    ended = {"done": "It has ended.", "running": "It is running."}.get(result["state"], "It was stopped: the same command goes on.")
+    return "\n".join([*lines, f"{counts}, of {result['of']}, engine {result['engine']}. {ended}"])

@@ -242,6 +242,24 @@ TRIAL_HEADINGS = ("Nr.", "LoRAs", "Schichten", "Rang", "Lernrate", "Richtig", "E
 TRIAL_STATES = {"complete": "fertig", "pruned": "früh beendet", "best": "gewählt"}
 LAYER_SETS = {"all": "alle", "early": "vordere Hälfte", "middle": "mittlere Hälfte", "late": "hintere Hälfte"}
 
+# Ein Aufruf für viele Profile (python -m tuning inject --profiles)
+BATCH_TITLES = {
+    "running": "{of} Profile werden eingeprägt", "done": "Das Einprägen von {of} Profilen ist zu Ende",
+    "cancelled": "Das Einprägen von {of} Profilen wurde angehalten", "interrupted": "Das Einprägen von {of} Profilen brach ab",
+}  # fmt: skip
+BATCH_COUNTS = {
+    "done": "fertig", "skipped": "schon aktuell", "running": "laufen", "queued": "beginnen", "waiting": "warten", "failed": "misslungen",
+    "cancelled": "abgebrochen", "interrupted": "unterbrochen",
+}  # fmt: skip
+BATCH_STATES = BATCH_COUNTS | {"running": "läuft", "queued": "beginnt", "waiting": "wartet"}
+BATCH_BAR = "Profile, die zu Ende sind"
+BATCH_ENGINES = {"local": "auf diesem Rechner", "ray": "auf einem Ray-Cluster"}
+BATCH_LINE = "{engine}, {elapsed}"
+BATCH_STOPPED = "Was fertig ist, bleibt. Derselbe Befehl macht dort weiter, wo dieser aufgehört hat."
+BATCH_HEADINGS = ("Profil", "Stand", "Getan", "Wo")
+BATCH_NODE = "Knoten {node}"
+BATCH_MORE = "und {count} weitere"
+
 # Chat
 PAIRS = {
     "adapter-rag": "Adapter gegen Nachschlagen",

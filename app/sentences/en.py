@@ -243,6 +243,24 @@ TRIAL_HEADINGS = ("No.", "LoRAs", "Layers", "Rank", "Learning rate", "Recall", "
 TRIAL_STATES = {"complete": "complete", "pruned": "stopped early", "best": "chosen"}
 LAYER_SETS = {"all": "all", "early": "early half", "middle": "middle half", "late": "late half"}
 
+# A call for many profiles (python -m tuning inject --profiles)
+BATCH_TITLES = {
+    "running": "{of} profiles are being injected", "done": "The injection of {of} profiles has ended",
+    "cancelled": "The injection of {of} profiles was stopped", "interrupted": "The injection of {of} profiles was cut short",
+}  # fmt: skip
+BATCH_COUNTS = {
+    "done": "done", "skipped": "up to date", "running": "running", "queued": "beginning", "waiting": "waiting", "failed": "failed",
+    "cancelled": "cancelled", "interrupted": "interrupted",
+}  # fmt: skip
+BATCH_STATES = BATCH_COUNTS
+BATCH_BAR = "Profiles that have ended"
+BATCH_ENGINES = {"local": "on this machine", "ray": "on a Ray cluster"}
+BATCH_LINE = "{engine}, {elapsed}"
+BATCH_STOPPED = "What was done is kept. The same command goes on where this one stopped."
+BATCH_HEADINGS = ("Profile", "State", "Done", "Where")
+BATCH_NODE = "node {node}"
+BATCH_MORE = "and {count} more"
+
 # Chat
 PAIRS = {
     "adapter-rag": "Adapter against retrieval",

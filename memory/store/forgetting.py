@@ -81,7 +81,7 @@ def forget_all(db: Database, profile_id: int) -> dict[str, int]:
     with transaction(db):
         went = count_rows(db, profile_id)
         texts = [row["text"] for row in fetch(db, f"SELECT text FROM messages WHERE profile_id = ? LIMIT {SOUGHT}", [profile_id])]
-        for table in ("reports", "turns", "adapters", "runs", "facts", "messages", "imports", "forgotten", "masks"):
+        for table in ("reports", "turns", "adapters", "runs", "facts", "messages", "imports", "forgotten", "masks", "batch_profiles"):
             db.execute(f"DELETE FROM {table} WHERE profile_id = ?", [profile_id])
         db.execute("UPDATE profiles SET me = NULL, form = '{}', about = '' WHERE id = ?", [profile_id])
         number = write_certificate(db, profile_id, "all", None, None, went, [])

@@ -362,3 +362,32 @@ def m015_leases(db: Database) -> None:
         ALTER TABLE runs ADD COLUMN lease REAL;
         ALTER TABLE runs ADD COLUMN notice TEXT NOT NULL DEFAULT '';
     """)
+
+
+@MIGRATIONS()
+def m016_batches(db: Database) -> None:
+    """One call that injects many profiles: all of them from its beginning, so that page and command can say who still waits and who was passed over."""
+    db.executescript("""
+        CREATE TABLE batches (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            engine TEXT NOT NULL,
+            state TEXT,
+            started TEXT NOT NULL,
+            finished TEXT,
+            pid INTEGER,
+            pid_started REAL,
+            host TEXT
+        );
+        CREATE TABLE batch_profiles (
+            batch_id INTEGER NOT NULL REFERENCES batches(id) ON DELETE CASCADE,
+            profile_id INTEGER NOT NULL REFERENCES profiles(id) ON DELETE CASCADE,
+            place INTEGER NOT NULL,
+            run_id INTEGER REFERENCES runs(id) ON DELETE SET NULL,
+            state TEXT,
+            error TEXT,
+            PRIMARY KEY (batch_id, profile_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX batches_of_profile ON batch_profiles (profile_id);
+        CREATE INDEX batch_of_run ON batch_profiles (run_id);
+    """)

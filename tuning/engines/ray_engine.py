@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from tuning.bases import LoadedBase
+from tuning.board import Board
 from tuning.engines.rounds import Played, Turn, play_turn
 from tuning.engines.work import Done, Hear, Work, do_work
 from tuning.errors import EngineMissing
@@ -30,43 +31,29 @@ def import_ray() -> Any:
     return ray
 
 
-class Board:
-    """An actor beside the driver on which workers write how far they are; losing it loses no work."""
-
-    def __init__(self) -> None:
-        self.told: dict[int, tuple[float, str]] = {}
-        self.stopped: set[int] = set()
-
-    def tell(self, key: int, share: float, detail: str) -> bool:
-        """Note progress; False when the work is to stop."""
-        self.told[key] = (share, detail)
-        return key not in self.stopped
-
-    def stop(self, key: int) -> None:
-        """Let the work stop at its next word."""
-        self.stopped.add(key)
-
-    def read(self) -> dict[int, tuple[float, str]]:
-        """What was told since the last reading."""
-        told, self.told = self.told, {}
-        return told
-
-
 def do_on_node(work: Work, board: Any) -> Done:
-    """`do_work` on a node, with its progress on the board at most once a second."""
+    """`do_work` on a node, with its progress on the board about once a second."""
     ray = import_ray()
     node = ray.get_runtime_context().get_node_id()[:8]
-    last = 0.0
+    last, asked = 0.0, None
 
     def hear(key: int, share: float, detail: str) -> bool:
-        nonlocal last
+        """Never waits: the answer to one word is read before the next is said, since the board may be gone for a while."""
+        nonlocal last, asked
         if time.monotonic() - last < TELL_SECONDS:
             return True
         last = time.monotonic()
-        try:
-            return bool(ray.get(board.tell.remote(key, share, f"{detail} on node {node}"), timeout=10))
-        except Exception:  # noqa: BLE001 - the board may be gone for a while; the work goes on
-            return True
+        if asked is not None:
+            if not ray.wait([asked], timeout=0)[0]:
+                return True
+            answered, asked = asked, None
+            try:
+                if not ray.get(answered):
+                    return False
+            except ray.exceptions.RayError:
+                pass  # that board was lost with its node; Ray starts another
+        asked = board.tell.remote(key, share, f"{detail} on node {node}")
+        return True
 
     done = do_work(work, hear)
     done.node = node
