@@ -13,10 +13,23 @@ from typing import Any
 import pytest
 
 from app import inject_tab, worker
-from memory.store import NewFact, active_run, add_facts, ensure_profile, files, latest_run, open_store, request_cancel
+from memory.store import (
+    NewFact,
+    active_run,
+    add_facts,
+    ensure_profile,
+    files,
+    latest_run,
+    open_store,
+    request_cancel,
+    request_pause,
+    start_run,
+)
 from tuning import inject as stages
 from tuning.accelerator import FOLDER, QUEUE, accelerator
+from tuning.clock import worked
 from tuning.errors import Cancelled
+from tuning.reporter import Reporter
 
 ROOT = Path(__file__).resolve().parents[1]
 HOLDER = """
@@ -116,6 +129,61 @@ def test_an_injection_waits_for_another_profile_s_says_so_and_can_be_cancelled(
     assert f"Waiting for the injection of process {os.getpid()} to end" in seen[0] and "Waiting for its turn" in seen[0]
     run = latest_run(db, profile.id)
     assert run and run.state == "cancelled"
+
+
+def test_a_paused_run_lets_others_work_and_its_pause_costs_it_no_time(home: Path, monkeypatch: pytest.MonkeyPatch, tiny: Any) -> None:
+    """It used to keep the accelerator, so that a person who paused and went to bed held up every other injection of the machine."""
+    db = open_store()
+    profile = ensure_profile(db, "ana")
+    shown: list[str] = []
+    spent: list[tuple[float, float]] = []
+
+    def work(db: Any, profile: Any, reporter: Reporter, *_: Any) -> dict[str, Any]:
+        began, on_the_clock = time.monotonic(), worked()
+        request_pause(db, reporter.run_id)
+        other.start()
+        reporter.tell("search", 0.5, "trial 1 of 1", force=True)
+        spent.append((time.monotonic() - began, worked() - on_the_clock))
+        run = active_run(db, profile.id)
+        return {"stage": run and (run.stage, run.detail)}
+
+    def work_meanwhile() -> None:
+        watching = open_store()
+        with accelerator():  # it would wait for ever
+            run = active_run(watching, profile.id)
+            assert run and run.paused
+            time.sleep(1.0)
+            request_pause(watching, run.id, False)
+            while not shown:
+                found = active_run(watching, profile.id)
+                shown.extend([inject_tab.show_run("ana")] if found and found.stage == "queue" else [])
+                time.sleep(0.05)
+        watching.close()
+
+    other = threading.Thread(target=work_meanwhile)
+    monkeypatch.setattr(stages, "_run_stages", work)
+    done = stages.inject(db, profile, loaded=tiny)
+    other.join(60)
+    assert "Waiting for its turn" in shown[0] and f"process {os.getpid()} to end" in shown[0]
+    assert done == {"stage": ("search", "trial 1 of 1")} and spent[0][0] > 1.0 and spent[0][1] < spent[0][0] - 1.0
+    assert [path.name for path in (home / FOLDER).iterdir()] == ["door"]
+
+
+def test_a_run_that_is_paused_while_it_waits_goes_to_the_end_of_the_queue_and_can_be_cancelled(home: Path) -> None:
+    db = open_store()
+    profile = ensure_profile(db, "ana")
+    run = start_run(db, profile.id, "inject", {})
+    reporter = Reporter(db, run)
+    reporter.turn.join()
+    (place,) = (home / FOLDER).glob("*.place")
+    request_pause(db, run)
+    later = threading.Timer(0.3, lambda: request_cancel(open_store(), run))
+    later.start()
+    with pytest.raises(Cancelled):
+        reporter.wait("Waiting.")
+    later.join()
+    assert not place.exists() and not list((home / FOLDER).glob("*.place"))
+    reporter.turn.leave()  # what the queue itself does then
 
 
 def test_visitors_of_one_page_share_one_queue(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

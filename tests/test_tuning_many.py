@@ -5,6 +5,8 @@ import json
 import pickle
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,10 +23,13 @@ from memory.store import (
     list_adapters,
     list_facts,
     load_profile,
+    load_run,
     open_store,
     request_cancel,
+    request_pause,
 )
 from memory.store.batches import batch_progress
+from tuning.accelerator import accelerator
 from tuning.engines import Done, Work, open_engine
 from tuning.engines.local import LocalEngine
 from tuning.engines.rounds import play_turn, search_in_rounds
@@ -103,6 +108,33 @@ def test_what_was_said_since_is_learnt_by_the_next_call(home, tiny, monkeypatch)
     result = run(db, ["person0", "person1"], tiny, trials=1)
     assert [row["state"] for row in result["profiles"]] == ["skipped", "done"]
     assert run(db, ["person0"], tiny, trials=1, seed=4)["done"] == 1  # another job is not the one that was done
+
+
+@slow
+def test_a_paused_profile_stands_still_and_others_have_the_accelerator(home, tiny):
+    """The page said "paused", and the search went on."""
+    db = make_people(1)
+    seen: list[tuple[float, float]] = []
+
+    def look_and_resume(run_id):
+        watching = open_store()
+        with accelerator():
+            before = load_run(watching, run_id).progress
+            time.sleep(1.5)
+            seen.append((before, load_run(watching, run_id).progress))
+            request_pause(watching, run_id, False)
+        watching.close()
+
+    class Pausing(list):
+        def append(self, event):
+            super().append(event)
+            if event["event"] == "begun":
+                run_id = latest_run(db, load_profile(db, "person0").id).id
+                request_pause(db, run_id)
+                threading.Thread(target=look_and_resume, args=(run_id,)).start()
+
+    assert run(db, ["person0"], tiny, Pausing(), trials=1)["done"] == 1
+    assert seen == [(0.3, 0.3)]
 
 
 @slow

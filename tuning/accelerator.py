@@ -1,7 +1,7 @@
 """One queue for the accelerator: of all processes that train on this machine's data, one works and the others wait their turn.
 
 In: the wish to train. Out: the accelerator (a GPU, or the processor where there is none), first come, first served. A place in the queue is a file
-that its process keeps locked; the system takes the lock away with the process, so one that is killed (-9) holds nobody up.
+that its process keeps locked; the system takes the lock away with the process, so one that is killed (-9) holds nobody up. One that is paused gives its place up, and queues again.
 """
 
 import fcntl
@@ -23,21 +23,54 @@ POLL_SECONDS = 0.5
 Say = Callable[[str], None]
 
 
-@contextmanager
-def accelerator(say: Say = lambda sentence: None) -> Iterator[None]:
-    """Waits until the accelerator is this caller's, and gives it back at the end. `say` hears for whom it waits, and may raise to stop waiting."""
-    folder = Path(os.environ.get(QUEUE) or data_folder()) / FOLDER
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    place, handle = _take_place(folder)
-    try:
-        while ahead := _ahead(folder, place):
+class Turn:
+    """A place in the queue: joined at its end, waited on, left. Whoever is paused steps aside and queues again."""
+
+    def __init__(self) -> None:
+        self._place: Path | None = None
+        self._handle = -1
+
+    def join(self) -> None:
+        """Take the last place."""
+        folder = Path(os.environ.get(QUEUE) or data_folder()) / FOLDER
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._place, self._handle = _take_place(folder)
+
+    def wait(self, say: Say) -> None:
+        """Until nobody is before this one; at once without a place. `say` hears for whom it waits, may step aside, and may raise to stop waiting."""
+        while self._place and (ahead := _ahead(self._place)):
             say(_sentence(ahead))
             time.sleep(POLL_SECONDS)
-        _write(handle, {"pid": os.getpid(), "since": now()})
+        if self._place:
+            _write(self._handle, {"pid": os.getpid(), "since": now()})
+
+    def leave(self) -> None:
+        """Give the place up, if there is one."""
+        if self._place:
+            self._place.unlink(missing_ok=True)
+            os.close(self._handle)
+            self._place = None
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Others may work meanwhile; afterwards this one has the last place again (call `wait`), if it had one."""
+        had = self._place is not None
+        self.leave()
         yield
+        if had:
+            self.join()
+
+
+@contextmanager
+def accelerator(say: Say = lambda sentence: None, turn: Turn | None = None) -> Iterator[Turn]:
+    """Waits until the accelerator is this caller's, and gives it back at the end; `say` as in `Turn.wait`."""
+    turn = turn or Turn()
+    turn.join()
+    try:
+        turn.wait(say)
+        yield turn
     finally:
-        place.unlink(missing_ok=True)
-        os.close(handle)
+        turn.leave()
 
 
 def _take_place(folder: Path) -> tuple[Path, int]:
@@ -52,10 +85,10 @@ def _take_place(folder: Path) -> tuple[Path, int]:
         return place, handle
 
 
-def _ahead(folder: Path, mine: Path) -> list[dict[str, Any]]:
+def _ahead(mine: Path) -> list[dict[str, Any]]:
     """Who lives on an earlier place, first the one that works; the places of the dead are cleared away."""
     found = []
-    for path in sorted(folder.glob("*.place")):
+    for path in sorted(mine.parent.glob("*.place")):
         if path.name >= mine.name:
             break
         with suppress(FileNotFoundError):

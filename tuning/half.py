@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
+from tuning.clock import worked
 from tuning.kept import WHOLE, Epoch, Kept, Training
 
 SAVE_SECONDS = 20.0  # between two saves at the least
@@ -40,7 +41,7 @@ class Loop:
     most: int = WHOLE
     planned: list[list[int]] | None = None
     losses: list[float] = field(default_factory=list)
-    started: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=worked)
 
     def end_epoch(self) -> None:
         """On to the next epoch, whose batches are not drawn yet."""
@@ -54,7 +55,7 @@ class Loop:
         tensors |= {f"k{n}": weight for n, weight in enumerate(self.kept.weights)}
         tensors |= {f"r{n}": state for n, state in enumerate(_torch_states())}
         numbers = {name: getattr(self, name) for name in ("epoch", "place", "step", "most", "planned", "losses", "sureness")}
-        numbers |= {"rng": self.rng.getstate(), "best": [self.kept.score, self.kept.epoch], "seconds": time.monotonic() - self.started}
+        numbers |= {"rng": self.rng.getstate(), "best": [self.kept.score, self.kept.epoch], "seconds": worked() - self.started}
         numbers |= {"epochs": [asdict(epoch) for epoch in self.result.epochs], "first_gradient": self.result.first_gradient}
         return save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}), numbers
 
@@ -77,7 +78,7 @@ class Loop:
             setattr(self, name, numbers[name])
         self.result.epochs = [Epoch(**epoch) for epoch in numbers["epochs"]]
         self.result.first_gradient = numbers["first_gradient"]
-        self.started = time.monotonic() - numbers["seconds"]
+        self.started = worked() - numbers["seconds"]
 
 
 @dataclass

@@ -21,6 +21,7 @@ from tuning.accelerator import accelerator
 from tuning.adapters import detach, from_bytes
 from tuning.advice import RETRIEVAL_PLANS, advise, ask_sides, choose_retrieval, count_right, own_test
 from tuning.bases import Base, LoadedBase, load_base, resolve_base
+from tuning.clock import worked
 from tuning.errors import Cancelled
 from tuning.examples import Example
 from tuning.grow import grow_search, grown_material, repeated_material, repeated_prior
@@ -94,7 +95,7 @@ def inject(
     try:
         with Pulse(db) as pulse:
             pulse.add(run_id, reporter.watch)
-            with accelerator(reporter.wait):
+            with accelerator(reporter.wait, reporter.turn):
                 result = _run_stages(db, profile, reporter, settings, precision, loaded)
         finish_run(db, run_id, "done", result=result)
         drop_checkpoints(db, run_id)
@@ -124,12 +125,12 @@ def _end(db: Database, run_id: int, state: str, error: str | None = None) -> Non
 def _run_stages(
     db: Database, profile: Profile, reporter: Reporter, settings: dict[str, Any], precision: str, loaded: LoadedBase | None
 ) -> dict[str, Any]:
-    started, run_id = time.monotonic(), reporter.run_id
+    started, run_id = worked(), reporter.run_id
     beat(db, run_id, state="running", stage="load", progress=0.0, detail="")
     loaded = loaded or load_base(resolve_base(settings["base"]), precision)
     reporter.tell("load", 0.02, f"{loaded.base.id} in {loaded.precision} on {loaded.device}", force=True)
     prepared = prepare(db, profile, reporter, loaded, settings)
-    deadline = started + 60 * SEARCH_SHARE * settings["minutes"] + reporter.paused_seconds
+    deadline = started + 60 * SEARCH_SHARE * settings["minutes"]
     found = _search(db, profile, reporter, loaded, prepared, settings, deadline)
     reporter.tell("retrieval", 0.9, "choosing what retrieval brings", force=True)
     plan = choose_retrieval(Speaker(db, profile, loaded), prepared.examples)
@@ -140,7 +141,7 @@ def _run_stages(
         "mode": settings["mode"],
         "resumed": settings["resumes"],
         "recipe": settings["recipe"],
-        "seconds": round(time.monotonic() - started, 1),
+        "seconds": round(worked() - started, 1),
         "peak_memory_mb": peak_memory_mb(),
     }
 
@@ -259,7 +260,7 @@ def _search(
     prior = prior_of(begun[1]) if begun else repeated_prior(db, profile, loaded) if settings["mode"] == "again" else load_prior(db, loaded)
     done = resumed_search(db, settings["resumes"]) if settings["resumes"] else None
     if settings.get("place"):
-        until = time.time() + max(0.0, deadline - time.monotonic())
+        until = time.time() + max(0.0, deadline - worked())
         job = Job(
             loaded.base.id, loaded.base.revision, loaded.precision, prepared.examples, trials, settings["epochs"], settings["seed"],
             settings["sampler"], recipe, prior.first, until,

@@ -30,7 +30,7 @@ from memory.store import (
 )
 from memory.store.batches import end_batch, note_begun, note_ended, start_batch
 from memory.store.checkpoints import drop_checkpoints
-from tuning.accelerator import accelerator
+from tuning.accelerator import Turn, accelerator
 from tuning.bases import LoadedBase, load_base, resolve_base
 from tuning.engines import Done, Engine, Work
 from tuning.errors import BadProfileList, Cancelled
@@ -60,6 +60,7 @@ class Batch:
     prepare: Prepare
     prior: Prior
     pulse: Pulse
+    turn: Turn | None = None
     running: dict[int, "Pending"] = field(default_factory=dict)
     ended: list[dict[str, Any]] = field(default_factory=list)
 
@@ -170,7 +171,7 @@ def _run(batch: Batch, waiting: deque[str], more: dict[str, Any]) -> None:
     while waiting and batch.engine.name == "local":
         name = waiting.popleft()
         told: list[str] = []
-        with accelerator(partial(_tell_waiting, batch, name, told)):
+        with accelerator(partial(_tell_waiting, batch, name, told)) as batch.turn:
             _begin(batch, name, more)
             while batch.running:
                 _collect(batch, WAIT_SECONDS)
@@ -201,7 +202,7 @@ def _begin(batch: Batch, name: str, more: dict[str, Any]) -> None:
         resumes = find_resumable(batch.db, profile.id, batch.settings)
         run_id = start_run(batch.db, profile.id, "inject", batch.settings | ({"resumes": resumes} if resumes else {}))
         note_begun(batch.db, batch.settings["batch"], profile.id, run_id)
-        reporter = Reporter(batch.db, run_id, name)
+        reporter = Reporter(batch.db, run_id, name, batch.turn)
         batch.pulse.add(run_id, reporter.watch, judged=batch.engine.name == "local")  # elsewhere silence tells nothing of the work
         beat(batch.db, run_id, state="running", stage="load", progress=0.0)
         prepared, plan = batch.prepare(batch.db, profile, reporter, batch.loaded, batch.settings | more | {"resumes": resumes})
@@ -293,7 +294,9 @@ def _hear(batch: Batch, key: int, share: float, detail: str) -> bool:
         if pending is None or cancel_requested(batch.db, key):
             return False
         pending.reporter.watch.move()
-        if detail:  # not through the reporter, which would wait while one profile is paused
+        if batch.engine.name == "local":  # elsewhere all profiles would stand still with one
+            pending.reporter.listen()
+        if detail:
             beat(batch.db, key, stage="search", progress=round(0.3 + 0.6 * share, 4), detail=detail)
     except (LeaseLost, UnknownRun):  # its profile was deleted, or another took it over: that ends this search and no other
         return False

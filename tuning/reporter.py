@@ -10,6 +10,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from memory.store import beat, cancel_requested, pause_requested, save_point
+from tuning.accelerator import Turn
+from tuning.clock import stand_still
 from tuning.errors import Cancelled
 from tuning.pulse import Watch
 
@@ -18,12 +20,15 @@ PAUSE_SECONDS = 0.5
 
 
 class Reporter:
-    """Tells the store how far a run is, at most every `BEAT_SECONDS`; waits while the user pauses, stops the work when they cancel."""
+    """Tells the store how far a run is, at most every `BEAT_SECONDS`; stands aside while the user pauses, stops the work when they cancel.
 
-    def __init__(self, db: Database, run_id: int, name: str = "") -> None:
+    `turn` is the run's place in the queue for the accelerator, which others get while it is paused.
+    """
+
+    def __init__(self, db: Database, run_id: int, name: str = "", turn: Turn | None = None) -> None:
         self.db, self.run_id, self.last = db, run_id, 0.0
         self.prefix = f"{name}: " if name else ""  # where several profiles tell at once
-        self.paused_seconds = 0.0
+        self.turn = turn or Turn()
         self.watch = Watch()
         self.waits_for = ""
 
@@ -37,7 +42,8 @@ class Reporter:
         fields |= {"detail": detail} if detail else {}
         fields |= {"loss": round(loss, 4)} if loss is not None else {}
         beat(self.db, self.run_id, **fields)
-        self._listen()
+        if self.listen():
+            beat(self.db, self.run_id, **fields)  # in the meantime it said for whom it waits
         print(f"{self.prefix}{100 * progress:5.1f} % {stage}" + (f": {detail}" if detail else ""), file=sys.stderr, flush=True)
 
     def wait(self, detail: str) -> None:
@@ -46,7 +52,7 @@ class Reporter:
         if time.monotonic() - self.last >= BEAT_SECONDS:
             self.last = time.monotonic()
             beat(self.db, self.run_id, stage="queue", detail=detail)
-            self._listen()
+            self._pause()
             if detail != self.waits_for:
                 print(f"{self.prefix}{detail}", file=sys.stderr, flush=True)
             self.waits_for = detail
@@ -57,14 +63,28 @@ class Reporter:
         """Adds to the curve of a trial what was measured there."""
         save_point(self.db, self.run_id, trial, round(share, 4), loss, recall, abstention)
 
-    def _listen(self) -> None:
-        """Wait while the run is paused; raise Cancelled if it is to stop."""
-        while True:
-            if cancel_requested(self.db, self.run_id):
-                raise Cancelled("The injection was cancelled; the profile keeps the adapter that it had.")
-            if not pause_requested(self.db, self.run_id):
-                return
-            time.sleep(PAUSE_SECONDS)
-            self.paused_seconds += PAUSE_SECONDS
-            self.watch.move(waited=True)
-            beat(self.db, self.run_id)
+    def listen(self) -> bool:
+        """Stand aside while the run is paused, then wait for the turn again; returns whether it was. Raises Cancelled if the run is to stop."""
+        began = time.monotonic()
+        if not self._pause():
+            return False
+        self.turn.wait(self.wait)
+        self.waits_for = ""
+        stand_still(time.monotonic() - began)
+        return True
+
+    def _pause(self) -> bool:
+        self._stop_if_cancelled()
+        if not pause_requested(self.db, self.run_id):
+            return False
+        with self.turn.aside():
+            while pause_requested(self.db, self.run_id):
+                time.sleep(PAUSE_SECONDS)
+                self.watch.move(waited=True)
+                beat(self.db, self.run_id)
+                self._stop_if_cancelled()
+        return True
+
+    def _stop_if_cancelled(self) -> None:
+        if cancel_requested(self.db, self.run_id):
+            raise Cancelled("The injection was cancelled; the profile keeps the adapter that it had.")

@@ -6,7 +6,6 @@ A trial begins on a part of the facts and ends there if it is behind (`trial.py`
 its state is the list of trials, and the sampler of trial n depends on that list and the seed alone.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -18,6 +17,7 @@ from optuna.trial import TrialState
 from memory.store import Fact
 from tuning.adapters import LoraPlan
 from tuning.bases import LoadedBase
+from tuning.clock import worked
 from tuning.examples import Example
 from tuning.half import Keeper
 from tuning.priors import Prior
@@ -78,7 +78,7 @@ def search(
     rungs: bool | None = None,
     keeper: Keeper | None = None,
 ) -> SearchResult:
-    """Run up to `trials` trials until `deadline` (monotonic seconds); trial 0 always leaves an adapter.
+    """Run up to `trials` trials until `deadline` (seconds of `clock.worked`); trial 0 always leaves an adapter.
 
     `resumed` holds the trials of a search that was killed, with the best one's weights: it goes on after them. `on_best` hears of every
     new best, so that its weights can be kept; the `keeper` keeps the trial that runs. Raises what the callbacks raise (a cancelled run), with the base left as it was.
@@ -93,7 +93,7 @@ def search(
         number = len(result.trials)
         lengths = [trial.seconds for trial in result.trials]
         # A trial that cannot end in time is not begun: half a trial tells nothing.
-        if number and time.monotonic() + sum(lengths) / len(lengths) > deadline:
+        if number and worked() + sum(lengths) / len(lengths) > deadline:
             break
         plan, suggested = next_plan(loaded, prior, result.trials, epochs, seed, sampler)
         outcome, kept = run_trial(

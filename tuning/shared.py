@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from tuning.bases import LoadedBase, load_base, resolve_base
+from tuning.clock import worked
 from tuning.errors import SharedStudyFailed
 from tuning.examples import Example, load_example
 from tuning.recipe import Recipe, load_recipe
@@ -143,7 +144,7 @@ def run_share(
     kept: dict[int, Kept] = {}
     best: list[TrialResult] = []
     left = job.until - time.time()
-    deadline = time.monotonic() + left
+    deadline = worked() + left
 
     def objective(trial: optuna.Trial) -> tuple[float, float]:
         if _places_before(study, trial.number) >= job.trials:

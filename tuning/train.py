@@ -4,7 +4,6 @@ In: a PEFT model with LoRAs and encoded examples. Out: the trained model and wha
 """
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from tuning.adapters import LoraPlan, trainable_parameters
 from tuning.bases import LoadedBase
+from tuning.clock import worked
 from tuning.distil import Lesson
 from tuning.errors import InactiveAdapter
 from tuning.examples import Example
@@ -93,7 +93,7 @@ def train(
 ) -> Training:
     """Train the LoRAs of `model`; `known` and `unknown` are held-out questions with their answers, `lessons` the teacher's for `training`.
 
-    With a `deadline` (monotonic seconds) that the plan will miss, the learning rate falls towards the deadline instead of the last epoch; past
+    With a `deadline` (seconds of `clock.worked`) that the plan will miss, the learning rate falls towards the deadline instead of the last epoch; past
     it, towards the end of the `least_epochs` that are trained whatever the clock says.
 
     `on_epoch` and `on_step` (share of the plan done, loss) hear of progress and may raise to stop. `keep` sees the loop after every step; `begun`
@@ -137,7 +137,7 @@ def train(
         result.stopped = _reason_to_stop(result.epochs, loop.kept) if looking else ""
     if looking:
         result.best = loop.kept.restore()
-    result.most, result.seconds = loop.most, time.monotonic() - loop.started
+    result.most, result.seconds = loop.most, worked() - loop.started
     return result
 
 
@@ -173,7 +173,7 @@ def _late(started: float, deadline: float | None) -> float:
     """The share of the time that is over, once most of it is: before that a plan that fits must not depend on the clock."""
     if deadline is None:
         return 0.0
-    share = (time.monotonic() - started) / max(1e-6, deadline - started)
+    share = (worked() - started) / max(1e-6, deadline - started)
     return min(1.0, share) if share > 0.6 else 0.0
 
 

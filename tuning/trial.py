@@ -4,7 +4,6 @@ In: a `Task` (examples, lessons, held-out questions, neutral probe) and a plan. 
 are to be kept. Quality is recall - false claims - forgetting, on what the model *says* to validation questions.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -13,6 +12,7 @@ from typing import Any
 from memory.store import Adapter, Fact
 from tuning.adapters import LoraPlan, attach, detach, from_adapter, prove_active, to_bytes
 from tuning.bases import LoadedBase
+from tuning.clock import worked
 from tuning.distil import Lesson, take_lessons
 from tuning.examples import Example
 from tuning.forgetting import Probe, make_probe, perplexity_rise
@@ -99,7 +99,7 @@ def run_trial(
     """Train and ask one plan, from fresh LoRAs or from the weights of the adapter `start`. With `prune` (score of the first rung -> stop) it begins
     on a part of the facts; `keep` says whether to keep the weights, from values and size; the `keeper` saves the training now and then, and may
     hold that of this very trial, which then goes on. Leaves the base bare, whatever is raised."""
-    started = time.monotonic()
+    started = worked()
     model = from_adapter(task.loaded, start) if start else attach(task.loaded, plan, seed)
     parameters = sum(parameter.numel() for name, parameter in model.named_parameters() if "lora_" in name)
     described = plan.describe(task.loaded.layers)
@@ -122,7 +122,7 @@ def run_trial(
             values |= score_answers(task.loaded, task.held_out)
             values["forgetting"] = round(perplexity_rise(task.loaded, task.probe), 4)
             values["quality"] = round(values["score"] - values["forgetting"], 4)
-        result = TrialResult(number, described, values, state, course.seconds + time.monotonic() - started, parameters)
+        result = TrialResult(number, described, values, state, course.seconds + worked() - started, parameters)
         kept = None
         if state == "complete" and (keep is None or keep(values, parameters)):
             proof = prove_active(model, task.loaded, task.encoded[0].prompt)
@@ -148,7 +148,7 @@ class Course:
     values: dict[str, Any] = field(default_factory=dict)
     phase: str = RUNG
     seconds: float = 0.0
-    began: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=worked)
     half: tuple[bytes, dict[str, Any]] | None = None
 
     def go_on(self, about: dict[str, Any]) -> dict[str, Any]:
@@ -169,7 +169,7 @@ class Course:
     def note(self, loop: Loop) -> None:
         """A step was done."""
         if self.keeper:
-            spent = self.seconds + time.monotonic() - self.began
+            spent = self.seconds + worked() - self.began
             self.keeper.note(loop, {"about": self.about, "phase": self.phase, "values": self.values, "seconds": spent})
 
 
@@ -183,7 +183,7 @@ def _first_rung(course: Course) -> float:
     def on_step(share: float, loss: float) -> None:
         if course.on_progress:
             course.on_progress(number, 0.25 * share, loss)
-        if number and time.monotonic() > course.deadline:
+        if number and worked() > course.deadline:
             raise OutOfTime
 
     result = train(
@@ -216,7 +216,7 @@ def _train(course: Course, behind: float) -> dict[str, Any]:
     def on_step(share: float, loss: float) -> None:
         if course.on_progress:
             course.on_progress(number, behind + (1 - behind) * share, loss)
-        if time.monotonic() > course.deadline and (number or len(epochs) >= LEAST_EPOCHS):
+        if worked() > course.deadline and (number or len(epochs) >= LEAST_EPOCHS):
             raise OutOfTime
 
     known, unknown = _held_out(task)

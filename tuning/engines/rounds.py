@@ -4,13 +4,13 @@ In: a work, how many trials a round has, and a function that runs a round. Out: 
 rounds before it and the seed alone, so the local engine finds the very same winner for the same width, only later.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
 from tuning.adapters import LoraPlan
 from tuning.bases import LoadedBase
+from tuning.clock import worked
 from tuning.engines.work import Work, loaded_base
 from tuning.inject import SEARCH_SHARE
 from tuning.priors import Prior
@@ -39,19 +39,19 @@ def search_in_rounds(loaded: LoadedBase, work: Work, width: int, play: PlayRound
     prior: Prior = work.options.get("prior") or Prior(first_parameters(default_plan(loaded, work.epochs)))
     sampler = str(work.options.get("sampler", "gp"))
     result = SearchResult(sampler=sampler, prior=prior.source)
-    deadline = time.monotonic() + 60 * SEARCH_SHARE * work.minutes
+    deadline = worked() + 60 * SEARCH_SHARE * work.minutes
     rounds: list[float] = []
     while len(result.trials) < work.trials:
-        if rounds and time.monotonic() + mean(rounds) > deadline:
+        if rounds and worked() + mean(rounds) > deadline:
             break
-        begun = time.monotonic()
+        begun = worked()
         turns = plan_round(loaded, work, prior, sampler, result.trials, min(width, work.trials - len(result.trials)))
         for turn, (outcome, kept) in zip(turns, play(turns)):
             outcome.values["suggested"] = turn.suggested
             result.trials.append(outcome)
             if kept is not None and is_better(outcome.values["quality"], outcome.parameters, result.best):
                 result.best, result.weights, result.peft_config, result.proof = outcome, kept.weights, kept.peft_config, kept.proof
-        rounds.append(time.monotonic() - begun)
+        rounds.append(worked() - begun)
     return result
 
 
@@ -73,7 +73,7 @@ def play_turn(work: Work, turn: Turn, loaded: LoadedBase | None = None, task: Ta
     loaded = loaded or loaded_base(work.base_id, work.precision)
     task = task or task_of(work, loaded)
     prune = first_rung_pruner(turn.earlier) if work.trials >= RUNGS_FROM else None
-    deadline = time.monotonic() + 60 * SEARCH_SHARE * work.minutes
+    deadline = worked() + 60 * SEARCH_SHARE * work.minutes
     return run_trial(task, turn.number, turn.plan, work.seed + turn.number, deadline, prune)
 
 

@@ -4,7 +4,6 @@ A worker sees a base id, examples and settings: no name, no message, no store. I
 """
 
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 
 from memory.errors import KeepsakeError
 from tuning.bases import LoadedBase, load_base, resolve_base
+from tuning.clock import worked
 from tuning.errors import Cancelled, UnknownBase
 from tuning.examples import Example
 from tuning.inject import SEARCH_SHARE, peak_memory_mb
@@ -74,7 +74,7 @@ def do_work(work: Work, hear: Hear, loaded: LoadedBase | None = None, play: Call
 
     `play` runs the rounds of a work whose trials run side by side; by default they run here, one after the other.
     """
-    started = time.monotonic()
+    started = worked()
     done = Done(work.key, node=socket.gethostname())
 
     def on_progress(number: int, share: float, loss: float) -> None:
@@ -84,7 +84,7 @@ def do_work(work: Work, hear: Hear, loaded: LoadedBase | None = None, play: Call
     try:
         loaded = loaded or loaded_base(work.base_id, work.precision)
         _check_base(loaded, work)
-        deadline = time.monotonic() + 60 * SEARCH_SHARE * work.minutes
+        deadline = worked() + 60 * SEARCH_SHARE * work.minutes
         done.found = _in_rounds(work, hear, loaded, play) if work.width > 1 else search(
             loaded, work.examples, work.trials, work.epochs, deadline, work.seed, on_progress=on_progress, **work.options
         )  # fmt: skip
@@ -95,7 +95,7 @@ def do_work(work: Work, hear: Hear, loaded: LoadedBase | None = None, play: Call
         done.error = str(error)
     except Exception as error:  # noqa: BLE001 - the edge of a worker: one profile's bug must not end the others
         done.error = f"Something unexpected went wrong ({type(error).__name__}: {error})."
-    done.seconds, done.peak_memory_mb = round(time.monotonic() - started, 2), peak_memory_mb()
+    done.seconds, done.peak_memory_mb = round(worked() - started, 2), peak_memory_mb()
     return done
 
 
