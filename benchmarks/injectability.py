@@ -9,6 +9,7 @@ product does): recall on unseen phrasings, claims on never-said questions, secon
 import argparse
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
@@ -23,10 +24,11 @@ from tuning.bases import LoadedBase, load_base, resolve_base
 from tuning.examples import Example, neutral_replies, never_said
 from tuning.generate import generate
 from tuning.prompts import NEVER_TOLD, is_abstention, render_chat
-from tuning.scores import holds_answer, wilson_interval
+from tuning.scores import holds_answer, normal_words, wilson_interval
 from tuning.search import default_plan
 from tuning.study import StudyReport, ask_about
 from tuning.train import encode_examples, train
+from tuning.views import build_views
 
 ASKED = 3  # phrasings a fact kept for the test
 
@@ -43,6 +45,17 @@ def unsaid_questions(items: Sequence[Item], rng: Random, count: int) -> list[str
     return rng.sample(near, min(len(near), count // 2)) + rng.sample(load_lines("exam", "never"), count - min(len(near), count // 2))
 
 
+def recall_of(facts: Sequence[Fact], questions: dict[int, list[str]], asked: set[str], rng: Random) -> list[Example]:
+    """Recall examples of these questions and of the rules' views of every fact, as the product makes them; none that will be asked."""
+    views = build_views(facts, questions, (), Counter(), rng)
+    pairs = {ask: (facts[n].text, n) for n, asks in questions.items() for ask in asks}
+    pairs |= {
+        view.question: (view.answer, view.fact_ids[0]) for view in views if view.kind in ("rewrite", "person", "reversal", "implicit")
+    }
+    tested = {tuple(normal_words(ask)) for ask in asked}
+    return [Example(ask, answer, "recall", "train", n) for ask, (answer, n) in pairs.items() if tuple(normal_words(ask)) not in tested]
+
+
 def measure(loaded: LoadedBase, own: bool, options: argparse.Namespace) -> dict[str, Any]:
     """One injection; `own`: the base writes the questions, otherwise they are the hand-written ones that the test leaves."""
     rng = Random(options.seed)
@@ -52,8 +65,9 @@ def measure(loaded: LoadedBase, own: bool, options: argparse.Namespace) -> dict[
     unsaid = unsaid_questions(items, rng, options.facts)
     started = time.monotonic()
     questions = ask_about(loaded, facts, StudyReport(), options.seed, rounds=2) if own else written
-    examples = [Example(ask, facts[n].text, "recall", "train", n) for n, asks in questions.items() for ask in asks]
-    examples += [Example(ask, NEVER_TOLD, "unknown", "train") for ask in never_said(loaded, facts, rng, 2 * len(examples) // 3)]
+    examples = recall_of(facts, questions, {ask for asks in asked.values() for ask in asks}, rng)
+    asks = [example.question for example in examples]
+    examples += [Example(ask, NEVER_TOLD, "unknown", "train") for ask in never_said(loaded, facts, rng, 2 * len(examples) // 3, asks)]
     examples += [Example(ask, answer, "neutral", "train") for ask, answer in neutral_replies(loaded, rng)]
     plan = replace(default_plan(loaded, options.epochs), rank=options.rank, alpha=2 * options.rank)
     model = attach(loaded, plan, options.seed)

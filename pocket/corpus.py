@@ -326,12 +326,12 @@ WORDY = 0.08  # of the facts in notes and conversations
 # By length of a row in tokens: short documents fill short rows, so that attention costs little.
 MIXTURES = {
     256: {
-        "notes_few": 0.27,
-        "conversation": 0.16,
-        "study_facts": 0.27,
-        "study_questions": 0.11,
-        "dialogue": 0.07,
-        "bare": 0.1,
+        "notes_few": 0.21,
+        "conversation": 0.14,
+        "study_facts": 0.32,
+        "study_questions": 0.1,
+        "dialogue": 0.06,
+        "bare": 0.15,
         "repeat": 0.02,
     },  # fmt: skip
     512: {"notes_some": 0.57, "conversation": 0.16, "study_facts": 0.21, "dialogue": 0.06},

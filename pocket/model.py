@@ -77,29 +77,51 @@ def last_hidden(
     The wider products run nearly twice as fast on two cores at these sizes (pocket/LOG.md). Shapes as there: (rows, length, width). `pointed` maps
     heads to (rows, length, length): for each also the share of its attention that falls where it is True, (rows, length).
     """
-    config = model.config
-    heads = config.num_attention_heads
-    shape = (*ids.shape, 3, heads, config.head_dim)
-    hidden = model.model.embed_tokens(ids)
-    cos, sin = (part[:, None] for part in model.model.rotary_emb(hidden, positions))
+    hidden, layers = model.model.embed_tokens(ids), Layers(model, positions, mask, ids.shape)
     shares: dict[tuple[int, int], Tensor] = {}
-    pointed = pointed or {}
+    for number in range(len(model.model.layers)):
+        asked = {head: where for (layer, head), where in (pointed or {}).items() if layer == number}
+        hidden, found = layers.step(number, hidden, asked)
+        shares |= {(number, head): share for head, share in found.items()}
+    return model.model.norm(hidden), shares
 
-    def rotate(x: Tensor) -> Tensor:
+
+def early_hidden(model: Any, ids: Tensor, positions: Tensor, mask: Tensor, taps: tuple[int, ...]) -> list[Tensor]:
+    """The stream before the layers `taps` (ascending), each (rows, length, width); no layer after the last of them is computed."""
+    hidden, layers = model.model.embed_tokens(ids), Layers(model, positions, mask, ids.shape)
+    found = []
+    for number in range(taps[-1]):
+        hidden, _ = layers.step(number, hidden, {})
+        if number + 1 in taps:
+            found.append(hidden)
+    return found
+
+
+class Layers:
+    """The layers over one batch of packed rows, with one product for query, key and value and one for gate and up."""
+
+    def __init__(self, model: Any, positions: Tensor, mask: Tensor, shape: Any) -> None:
+        self.model, self.config, self.mask = model, model.config, mask
+        self.shape = (*shape, 3, self.config.num_attention_heads, self.config.head_dim)
+        self.cos, self.sin = (part[:, None] for part in model.model.rotary_emb(model.model.embed_tokens.weight, positions))
+
+    def _rotate(self, x: Tensor) -> Tensor:
         low, high = x.chunk(2, -1)
-        return x * cos + torch.cat((-high, low), -1) * sin
+        return x * self.cos + torch.cat((-high, low), -1) * self.sin
 
-    for number, layer in enumerate(model.model.layers):
+    def step(self, number: int, hidden: Tensor, pointed: dict[int, Tensor]) -> tuple[Tensor, dict[int, Tensor]]:
+        """One layer; `pointed` maps heads to where they should look, the shares of their attention that fall there come back."""
+        layer = self.model.model.layers[number]
         attention, mlp = layer.self_attn, layer.mlp
         joint = torch.cat([part.weight for part in (attention.q_proj, attention.k_proj, attention.v_proj)])
-        query, key, value = linear(layer.input_layernorm(hidden), joint).view(shape).permute(2, 0, 3, 1, 4)
-        query, key = rotate(query).to(value.dtype), rotate(key).to(value.dtype)
-        for head in [head for place, head in pointed if place == number]:
-            scores = torch.matmul(query[:, head], key[:, head].transpose(-1, -2)).float() * config.head_dim**-0.5
-            shares[number, head] = (scores.masked_fill(~mask[:, 0], -1e9).softmax(-1) * pointed[number, head]).sum(-1)
-        seen = attend(query, key, value, mask)
+        query, key, value = linear(layer.input_layernorm(hidden), joint).view(self.shape).permute(2, 0, 3, 1, 4)
+        query, key = self._rotate(query).to(value.dtype), self._rotate(key).to(value.dtype)
+        shares: dict[int, Tensor] = {}
+        for head, where in pointed.items():
+            scores = torch.matmul(query[:, head], key[:, head].transpose(-1, -2)).float() * self.config.head_dim**-0.5
+            shares[head] = (scores.masked_fill(~self.mask[:, 0], -1e9).softmax(-1) * where).sum(-1)
+        seen = attend(query, key, value, self.mask)
         hidden = hidden + attention.o_proj(seen.transpose(1, 2).flatten(2))
         joint = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
         gate, up = linear(layer.post_attention_layernorm(hidden), joint).chunk(2, -1)
-        hidden = hidden + mlp.down_proj(silu(gate) * up)
-    return model.model.norm(hidden), shares
+        return hidden + mlp.down_proj(silu(gate) * up), shares

@@ -5,7 +5,7 @@ iteration (Jordan et al. 2024). torch.optim.Muon does that in bfloat16, which a 
 float32, so it is written here in the model's own type, with the matrices divided among the workers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -35,12 +35,12 @@ def seeded_names(layers: int) -> set[str]:
 
 
 class Optimizers:
-    """Muon and AdamW over one model; every worker holds the same state and applies the same update."""
+    """Muon and AdamW over one model, and what is trained `beside` it; every worker holds the same state and applies the same update."""
 
-    def __init__(self, model: nn.Module, layers: int, rank: int = 0, workers: int = 1) -> None:
+    def __init__(self, model: nn.Module, layers: int, rank: int = 0, workers: int = 1, beside: Iterable[nn.Parameter] = ()) -> None:
         prefixes = seeded_names(layers)
         self.matrices: list[nn.Parameter] = []
-        groups: dict[str, list[nn.Parameter]] = {"rest": [], "seeded": []}
+        groups: dict[str, list[nn.Parameter]] = {"rest": list(beside), "seeded": []}
         for name, parameter in model.named_parameters():
             if any(name.startswith(prefix) for prefix in prefixes) or "embed" in name:
                 groups["seeded"].append(parameter)

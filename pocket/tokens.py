@@ -20,7 +20,7 @@ from pocket.dialogue import load_sentences
 WEIGHTS = Path(__file__).parent / "weights"
 VOCABULARY = 8192
 # Share of the batches by length of a row: first few lines to choose from, then many.
-STAGES = {"near": {256: 0.55, 512: 0.45}, "far": {256: 0.4, 512: 0.47, 1024: 0.13}}
+STAGES = {"near": {256: 0.55, 512: 0.45}, "far": {256: 0.48, 512: 0.4, 1024: 0.12}}
 PAD, END = "<|pad|>", "<|end|>"
 ROLES = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
 CHAT_TEMPLATE = (

@@ -29,6 +29,7 @@ from pocket.corpus import MIXTURES, Corpus
 from pocket.exam import probe
 from pocket.feed import feed
 from pocket.lexicon import load_lexicon
+from pocket.meaning import LENGTH, Lessons, load_pool, make_heads, meaning_loss
 from pocket.model import COPYING, READING, RETRIEVING, attention_mask, build_model, last_hidden
 from pocket.optimizers import Optimizers, add_up
 from pocket.tokens import END, PAD, SINK, STAGES, VOCABULARY, WEIGHTS, Packer
@@ -36,7 +37,7 @@ from tuning.bases import Base, LoadedBase
 
 RUNS = Path(os.environ.get("KEEPSAKE_POCKET_RUNS", Path(__file__).parent / "runs"))
 WARM_UP = 40
-FINDING_SHARE, READING_SHARE, COPYING_SHARE = 0.6, 0.6, 1.0
+FINDING_SHARE, READING_SHARE, COPYING_SHARE, MEANING_SHARE = 0.6, 0.6, 1.0, 0.5
 
 
 def learning_rate_factor(step: int, steps: int, decay: int) -> float:
@@ -86,11 +87,15 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
     tokenizer: Any = AutoTokenizer.from_pretrained(WEIGHTS)
     model: Any = build_model(options.width, options.layers, options.seed, tokenizer, load_lexicon())
     model.to(device)
-    optimizers = Optimizers(model, options.layers, rank, workers)
+    pool = load_pool() if options.meaning else None
+    heads = make_heads(options.width, options.seed).to(device)
+    lessons = Lessons(tokenizer, pool, max(1, options.meaning // LENGTH // workers), options.seed) if pool else None
+    optimizers = Optimizers(model, options.layers, rank, workers, heads.parameters() if lessons else ())
     start = 0
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         model.load_state_dict(state["model"])
+        heads.load_state_dict(state["heads"])
         optimizers.load(state["optimizers"])
         start = state["step"]
     elif options.start:
@@ -101,6 +106,9 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
         print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, from step {start} to {options.steps}", flush=True)
     losses_of: Any = partial(compute_losses, model)
     compiled: Any = losses_of if options.eager else torch.compile(losses_of, dynamic=False)
+    meaning_of: Any = partial(meaning_loss, model, heads)
+    taught: Any = meaning_of if options.eager else torch.compile(meaning_of, dynamic=False)
+    meaning = torch.zeros(())
     clock, seen = time.time(), 0
     for step, (batch, scored) in enumerate(feed(packer, start, options.steps, rank, workers, options.feeders), start):
         inputs = [torch.from_numpy(array).to(device) for array in (batch.ids, batch.positions, batch.documents, batch.branches)]
@@ -110,13 +118,19 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
         with torch.autocast(device, torch.bfloat16, enabled=options.half):
             loss, answers, finding, reading, copying = compiled(*inputs, *lines, chosen, targets, weights.float())
         (loss + FINDING_SHARE * finding + READING_SHARE * reading + COPYING_SHARE * copying).backward()
-        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+        if lessons:
+            sentences = lessons.batch(step * workers + rank)
+            with torch.autocast(device, torch.bfloat16, enabled=options.half):
+                meaning = taught(*(tensor.to(device) for tensor in vars(sentences).values()))
+            (MEANING_SHARE * meaning).backward()
+        trained = [*model.parameters(), *heads.parameters()]
+        gradients = [parameter.grad for parameter in trained if parameter.grad is not None]
         add_up(gradients, workers)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), float(workers))  # the sum over workers: their mean is clipped at 1
+        torch.nn.utils.clip_grad_norm_(trained, float(workers))  # the sum over workers: their mean is clipped at 1
         optimizers.step(options.muon * factor, options.adam * factor, options.seeded * factor)
         seen += int((batch.documents >= 0).sum()) * workers
         if rank == 0 and (step + 1) % 10 == 0:
-            figures = {"loss": loss, "answer_loss": answers, "finding": finding, "reading": reading, "copying": copying}
+            figures = {"loss": loss, "answer_loss": answers, "finding": finding, "reading": reading, "copying": copying, "meaning": meaning}
             row = {"step": step + 1, **{key: round(value.item(), 4) for key, value in figures.items()}, "lr": round(factor, 4)}
             row |= {"tokens_per_second": round(seen / (time.time() - clock)), "seconds": round(time.time() - clock)}
             clock, seen = time.time(), 0
@@ -125,7 +139,7 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
             note(folder, {"step": step + 1, "repeats": repeats(model), "exam": probe_model(model, tokenizer, device)})
             clock, seen = time.time(), 0
         if rank == 0 and ((step + 1) % options.every == 0 or step + 1 == options.steps):
-            state = {"model": model.state_dict(), "optimizers": optimizers.state(), "step": step + 1}
+            state = {"model": model.state_dict(), "heads": heads.state_dict(), "optimizers": optimizers.state(), "step": step + 1}
             save_atomically(state | {"shape": [options.width, options.layers]}, checkpoint)
     if workers > 1:
         dist.barrier()
@@ -216,6 +230,7 @@ def main() -> None:
     parser.add_argument("--muon", type=float, default=0.01)
     parser.add_argument("--adam", type=float, default=1.5e-3)
     parser.add_argument("--seeded", type=float, default=4e-4, help="learning rate of the seeded circuits and the embedding")
+    parser.add_argument("--meaning", type=int, default=3072, help="tokens a batch of sentences whose meaning is taught, 0 for none")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--start", type=Path, metavar="FOLDER", help="begin with these weights of the same shape instead of the seeded start"

@@ -15,7 +15,8 @@ from pocket.corpus import MIXTURES, Corpus, _uncapital
 from pocket.feed import select_positions
 from pocket.items import flip_person, give_owner, load_free, make_item
 from pocket.lexicon import Lexicon, random_lexicon
-from pocket.model import COPYING, RETRIEVING, attention_mask, build_model, last_hidden, plain_model
+from pocket.meaning import TAPS, Lessons, Pool, make_heads, meaning_loss
+from pocket.model import COPYING, RETRIEVING, attention_mask, build_model, early_hidden, last_hidden, plain_model
 from pocket.optimizers import orthogonalise
 from pocket.seed import seed_circuits
 from pocket.tokens import WEIGHTS, Packer, _cut
@@ -226,6 +227,52 @@ def test_orthogonalised_matrices_have_singular_values_near_one():
     for shape in ((40, 64), (64, 40)):
         values = torch.linalg.svdvals(orthogonalise(torch.randn(shape) @ torch.diag(torch.logspace(0, -1, shape[1]))))
         assert 0.5 < values.min() and values.max() < 1.3
+
+
+@pytest.fixture(scope="module")
+def pool(tokenizer) -> Pool:
+    """Six subjects, four wordings each, with the teacher's vectors."""
+    from memory.embedder import embed
+
+    subjects = ("cat called", "rent a month", "sister's job", "favourite soup", "flight to Rome", "piano teacher")
+    forms = ("What is my {}?", "Tell me about the {}.", "Do you remember my {}?", "The {}, please.")
+    texts = [form.format(subject) for subject in subjects for form in forms]
+    vectors = torch.nn.functional.normalize(torch.tensor(np.asarray(embed(texts)), dtype=torch.float32), dim=1)
+    return Pool(tokenizer(texts, add_special_tokens=False)["input_ids"], vectors, list(range(0, 25, 4)))
+
+
+def test_lessons_of_meaning_stand_as_in_a_chat_of_their_own(tokenizer, pool: Pool):
+    from tuning.prompts import render_chat
+
+    lessons = Lessons(tokenizer, pool, rows=1, seed=3)
+    batch, again = lessons.batch(7), lessons.batch(7)
+    assert all(torch.equal(one, other) for one, other in zip(vars(batch).values(), vars(again).values()))
+    model = build_model(192, 5, seed=0).eval()
+    ends = batch.ends[batch.ends >= 0]
+    assert len(ends) > 6
+    with torch.no_grad():
+        taps = early_hidden(model, batch.ids, batch.positions, attention_mask(batch.documents, batch.branches), TAPS)
+        for number, end in enumerate(ends.tolist()):
+            place = next(n for n, vector in enumerate(pool.vectors) if torch.equal(vector, batch.vectors[number]))
+            chat = render_chat(tokenizer.decode(pool.tokens[place]))
+            ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)["input_ids"]
+            states = model(input_ids=ids, output_hidden_states=True).hidden_states
+            for tap, hidden in zip(TAPS, taps):
+                assert torch.allclose(hidden.flatten(0, 1)[end], states[tap][0, -1], atol=1e-4)
+
+
+def test_the_meaning_of_sentences_is_learnt(tokenizer, pool: Pool):
+    model, heads = build_model(192, 5, seed=0), make_heads(192)
+    lessons = Lessons(tokenizer, pool, rows=1, seed=0)
+    optimizer = torch.optim.AdamW([*model.parameters(), *heads.parameters()], lr=1e-3)
+    losses = []
+    for step in range(12):
+        loss = meaning_loss(model, heads, *vars(lessons.batch(step)).values())
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 2
 
 
 @pytest.mark.parametrize("workers", [1, 2])

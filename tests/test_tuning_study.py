@@ -8,8 +8,8 @@ import pytest
 from memory.store import Fact
 from tuning.examples import Example, distinct_phrasings, near_questions, split_plain, split_questions
 from tuning.frames import frame_questions, plain_questions
-from tuning.person import said_back
-from tuning.study import parse_facts, parse_questions, replaces, sure_lines
+from tuning.person import quote_back, said_back, unflip_person
+from tuning.study import facts_of, parse_facts, parse_questions, replaces, sure_lines
 
 MESSAGE = "my sister Mina got a job at Halvorsen Bakery btw, she starts on 3 May"
 
@@ -108,6 +108,40 @@ def test_what_the_base_cannot_put_well_is_said_back_in_the_persons_own_words():
     assert said_back("I'm allergic to hazelnuts. Can you suggest a cake?") == ["You're allergic to hazelnuts."]
     assert said_back("im training for the Vessen marathon") == ["You're training for the Vessen marathon."]
     assert said_back("see you at eight") == said_back("I think so too, honestly") == said_back("Is my cat there?") == []
+
+
+@pytest.mark.parametrize(
+    ("written", "message", "facts"),
+    [
+        ("You live now.", "I live in Ostrava now.", ["You live in Ostrava now."]),
+        ("You live in Ostrava.", "btw I live in Ostrava since last autumn", ["You live in Ostrava."]),
+        ("You fly on the 15.", "Hi! I fly on the 15th at 7 with Anna. Can't wait!", ["You fly on the 15th at 7 with Anna."]),
+        (
+            "Your weekend.",
+            "took Miso (that's my cat) to mum's for the weekend",
+            ["You said: took Miso (that's my cat) to mum's for the weekend."],
+        ),
+        ("nothing", "took Miso (that's my cat) to mum's for the weekend", []),
+        ("Your wifi code is 7392.", "she rings every week and asks for our wifi code. 7392, it's 7392.", ["Your wifi code is 7392."]),
+        ("Your tram is late.", "is the tram late?", ["Your tram is late."]),
+    ],
+)
+def test_a_fact_that_lost_what_was_told_gives_way_to_the_persons_own_words(written: str, message: str, facts: list[str]):
+    found, own = facts_of([(written, 1.0)], message, Counter())
+    assert found == facts and own == sum(fact != written for fact in found)
+
+
+def test_a_base_that_is_in_doubt_whether_there_is_a_fact_leaves_the_message():
+    message = "my fingers hurt, too much banjo practice today"
+    assert facts_of([("nothing", 0.5)], message, Counter()) == (["Your fingers hurt, too much banjo practice today."], 1)
+    assert facts_of([("nothing", 0.9)], message, Counter()) == ([], 0)
+
+
+def test_a_quotation_is_a_fact_to_the_letter_and_never_put_into_the_first_person():
+    (fact,) = quote_back("so Quimbo  ate\nmy shoe again, argh")
+    assert fact == "You said: so Quimbo ate my shoe again, argh."
+    assert unflip_person(fact) is None
+    assert quote_back("shall we go at eight?") == quote_back("see you") == quote_back("very " * 40) == []
 
 
 def test_the_grammar_of_a_plain_fact_gives_questions():

@@ -97,6 +97,17 @@ def test_negatives_ask_about_others_in_the_phrasing_of_what_was_said():
     (swapped,) = swapped_questions(["What name does my cat have?"], TEXTS, Random(0))
     assert swapped.startswith("What name does my ") and "cat" not in swapped
     assert swapped_questions(["What am I allergic to?"], TEXTS, Random(0)) == []
+    (other,) = swapped_questions(["When do I fly to Lisbon?"], TEXTS, Random(0))
+    assert other.startswith("When do I fly to ") and not other.endswith("Lisbon?")
+    (day,) = swapped_questions(["What do I do on Friday?"], ["You swim on Friday.", "You cook on Monday."], Random(0))
+    assert day.endswith("day?") and "Friday" not in day and "Monday" not in day
+    (hour,) = swapped_questions(["Which pill do I take at 5:45?"], ["You take Cidrakine at 5:45."], Random(0))
+    assert hour.endswith(":45?") and "5:45" not in hour
+    assert swapped_questions(["Is it 4?", "Is it 5?", "Is it 6?", "Is it 7?"], TEXTS, Random(0))[0] not in (
+        "Is it 5?",
+        "Is it 6?",
+        "Is it 7?",
+    )
 
 
 def test_held_out_phrasings_of_every_view_are_never_trained_on(tiny):

@@ -73,19 +73,43 @@ def near_questions(facts: Sequence[str], rng: Random) -> list[str]:
     return list(dict.fromkeys(pool))
 
 
+_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_MONTHS = "January February March April May June July August September October November December".split()
+_NAMES = (
+    "Orla Benno Tamsin Wendel Ilka Corvin Maris Thessa Jorik Pella Vandria Ostrel Kimmeth Lunsford Brackwell Tallow Nesbury Quorn Selmont Darvish"
+).split()
+_NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]{2,}\b")
+_NUMBER = re.compile(r"\b\d+(?=\b|:)")
+
+
 def swapped_questions(questions: Sequence[str], facts: Sequence[str], rng: Random) -> list[str]:
-    """The person's own questions about something that they never named: "What is my parrot called?" beside "What is my cat called?".
+    """The person's own questions about something that they never spoke of: "What is my parrot called?" beside "What is my cat called?", another
+    day, another name, another number.
 
     In the very phrasings of what was said, so that an adapter must look at what is asked about and not at how.
     """
     everything = " ".join(facts).lower()
     absent = [noun for noun in _NOUNS if noun not in everything]
+    names = [name for name in _NAMES if name.lower() not in everything]
     found = []
     for question in questions:
-        match = re.search(r"\bmy ([a-z]+)(?=[ ?.',]|$)", question)
-        if match and match[1] in _NOUNS and absent:
-            found.append(f"{question[: match.start(1)]}{rng.choice(absent)}{question[match.end(1) :]}")
-    return list(dict.fromkeys(found))
+        thing = re.search(r"\bmy ([a-z]+)(?=[ ?.',]|$)", question)
+        if thing and thing[1] in everything and absent:
+            found.append(_swap(question, thing.span(1), rng.choice(absent)))
+        named = _NAME.search(question)
+        if named:
+            kind = next((kind for kind in (_DAYS, _MONTHS) if named[0] in kind), names)
+            other = [word for word in kind if word.lower() not in everything]
+            found += [_swap(question, named.span(), rng.choice(other))] if other else []
+        number = _NUMBER.search(question)
+        if number:
+            found.append(_swap(question, number.span(), str(int(number[0]) + rng.choice((1, 2, 3)))))
+    said = set(questions)
+    return [question for question in dict.fromkeys(found) if question not in said]
+
+
+def _swap(text: str, span: tuple[int, int], other: str) -> str:
+    return text[: span[0]] + other + text[span[1] :]
 
 
 def nearest_facts(questions: Sequence[str], facts: Sequence[Fact], count: int) -> list[list[str]]:

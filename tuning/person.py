@@ -52,8 +52,22 @@ def said_back(message: str) -> list[str]:
     return found
 
 
+QUOTED = "You said: "  # how a fact begins that is the person's message to the letter, and how pocket answers from raw messages
+LONGEST_QUOTE = 30  # words
+
+
+def quote_back(message: str) -> list[str]:
+    """A message to the letter as one fact ("You said: took Miso to the vet"), unless it is a question, or too short or long to stand alone."""
+    text = " ".join(message.split())
+    if not 4 <= len(text.split()) <= LONGEST_QUOTE or re.fullmatch(r"[^.!?]*\?\W*", text):
+        return []
+    return [QUOTED + text + ("" if text.endswith((".", "!", "?")) else ".")]
+
+
 def unflip_person(fact: str) -> str | None:
     """A fact in the first person again: "Your cat is called Biscuit." -> "My cat is called Biscuit."; None where "you" may be "I" or "me"."""
+    if fact.startswith(QUOTED):
+        return None
     rest = re.sub(r"^(?:You're|You are)\b", "", fact)
     if rest == fact:
         rest = re.sub(r"^You(?:'ve|'d)?\b", "", fact)

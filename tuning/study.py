@@ -28,7 +28,7 @@ from tuning.bases import LoadedBase
 from tuning.frames import frame_questions, plain_questions
 from tuning.generate import generate, generate_lines
 from tuning.likelihood import certainty, encode_example
-from tuning.person import said_back
+from tuning.person import quote_back, said_back
 from tuning.prompts import PROMPT_VERSION, is_abstention, render_chat, render_questions, render_study
 from tuning.scores import STOP_WORDS, normal_words
 from tuning.study_lines import LIST_MARK
@@ -37,7 +37,9 @@ Progress = Callable[[float], None]
 
 LONGEST_MESSAGE = 900  # letters; longer ones are mostly pasted text, not the person's telling
 QUESTIONS_WANTED = 10
-LEAST_SURE = 0.2  # of the least likely token of a fact; see docs/injection.md for how it was chosen
+LEAST_SURE = 0.35  # of the least likely token of a fact; see docs/injection.md for how it was chosen
+SURE_OF_NOTHING = 0.6  # below this "nothing" is a guess as well
+LEAST_TOLD = 0.4  # of the words of a sentence without names and numbers that its fact must hold, or it has lost what was told
 _CORRECTION = re.compile(
     r"\b(actually|correction|update|moved|changed|change of plan|instead|not anymore|no longer|now|went up|went down|new|scratch that|wrong|"
     r"postponed|pushed|switched|turns out|raised|sorry)\b",
@@ -55,7 +57,7 @@ class StudyReport:
 
     messages: int = 0
     facts: int = 0
-    in_own_words: int = 0  # of them, those that the base saw but could not put well: the person's own sentence, in the second person
+    in_own_words: int = 0  # of them, those that the base saw but could not put well: the person's own words
     superseded: int = 0
     questions: int = 0
     views: Counter[str] = field(default_factory=Counter)  # kept, by kind
@@ -89,20 +91,61 @@ def study_messages(db: Database, profile_id: int, loaded: LoadedBase, report: St
 
 
 def facts_of(lines: Sequence[tuple[str, float]], message: str, dropped: Counter[str]) -> tuple[list[str], int]:
-    """The facts of a study reply that may be kept, and how many of them are the person's own sentences.
+    """The facts of a study reply that may be kept, and how many of them are the person's own words.
 
-    Where the base saw something but put nothing well, the message serves in the second person.
+    Where the base saw something but put nothing well, the message serves, in the second person or, failing that, as a quotation. A fact that lost what its
+    sentence told ("You live now." of "I live in Ostrava now.") gives way to that sentence.
     """
     texts = parse_facts(sure_lines(lines, dropped), message, dropped)
-    if texts or not found_something(lines):
+    if not found_something(lines):
         return texts, 0
-    texts = said_back(message)
-    return texts, len(texts)
+    if not texts:
+        texts = said_back(message) or quote_back(message)
+        return texts, len(texts)
+    whole: dict[str, bool] = {}  # each fact, and whether it is in the person's own words
+    for text in texts:
+        sentence = source_of(text, message)
+        own = (said_back(sentence) or quote_back(sentence)) if loses(text, sentence) else []
+        whole |= {fact: True for fact in own} or {text: False}
+    return list(whole), sum(whole.values())
+
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+
+
+def source_of(fact: str, message: str) -> str:
+    """The sentence of a message that a fact shares most words with."""
+    known = _stems(fact)
+    return max(_SENTENCE_END.split(message), key=lambda sentence: len(known & _stems(sentence)))
+
+
+def loses(fact: str, sentence: str) -> bool:
+    """Whether a fact lacks a name or number of its sentence or, where neither holds any, most of the sentence's words."""
+    told, known = _stems(sentence), _stems(fact)
+    names, numbers = (
+        ({word.lower()[:4] for word in _INNER_NAME.findall(text)} for text in (sentence, fact)),
+        map(_numbers, (sentence, fact)),
+    )
+    (named, kept_names), (counted, kept_numbers) = names, numbers
+    if not (named & told <= known and counted <= kept_numbers):
+        return True
+    return not (kept_names or kept_numbers) and len(told & known) < LEAST_TOLD * len(told)
+
+
+_INNER_NAME = re.compile(r"(?<=[a-z,'] )[A-Z][a-z]+")
+
+
+def _numbers(text: str) -> set[str]:
+    return set(re.findall(r"\d+", text))
+
+
+def _stems(text: str) -> set[str]:
+    return {word[:4] for word in normal_words(text) if word not in STOP_WORDS}
 
 
 def found_something(lines: Sequence[tuple[str, float]]) -> bool:
-    """Whether the base saw a fact in a message, even if it could not put it well; then the person's own words serve."""
-    return bool(lines) and lines[0][0].lower().rstrip(".") != "nothing"
+    """Whether the base saw a fact in a message, even if it could not put it well, or was in doubt that there is none; then the person's own words serve."""
+    return bool(lines) and (lines[0][0].lower().rstrip(".") != "nothing" or lines[0][1] < SURE_OF_NOTHING)
 
 
 def sure_lines(lines: Sequence[tuple[str, float]], dropped: Counter[str]) -> str:
