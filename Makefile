@@ -47,6 +47,7 @@ audit: setup
 pocket: setup
 	$(BIN)/python -m pocket.tokens
 	$(BIN)/python -m pocket.lexicon
+	$(BIN)/python -m pocket.meaning
 	$(BIN)/python -m pocket.train --stage near --steps 300
 	$(BIN)/python -m pocket.train --stage far --steps 1400 --decay 800
 	$(BIN)/python -m pocket.train --export

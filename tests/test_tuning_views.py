@@ -110,6 +110,12 @@ def test_negatives_ask_about_others_in_the_phrasing_of_what_was_said():
     )
 
 
+def test_a_sentence_with_a_gap_asks_for_its_value():
+    rewrites = asked("rewrite")
+    assert rewrites["My cat is called what?"] == "Your cat is called Biscuit."
+    assert rewrites["My sister lives in what?"] == "Your sister lives in Vellmar."
+
+
 def test_held_out_phrasings_of_every_view_are_never_trained_on(tiny):
     examples = build_examples(tiny, FACTS, questions(), 0, views(), Recipe(notes_share=0.5))
     assert distinct_phrasings(examples)

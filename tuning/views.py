@@ -58,6 +58,7 @@ def one_fact_views(fact: Fact, parts: Parts | None, facts: Sequence[Fact], every
     own = (fact.id,)
     asks = questions_of(parts)
     found += [View("rewrite", ask, fact.text, own) for ask in rng.sample(asks, min(len(asks), MOST_A_FACT["rewrite"]))]
+    found += [View("rewrite", gap, fact.text, own) for gap in gap_questions(fact, parts)]
     found += [View("person", ask, fact.text, own) for ask in rng.sample(questions_of(parts, "third"), min(1, len(asks)))]
     mine = unflip_person(fact.text)
     if mine:
@@ -68,6 +69,13 @@ def one_fact_views(fact: Fact, parts: Parts | None, facts: Sequence[Fact], every
         backward = reversals_of(parts)
         found += [View("reversal", ask, fact.text, own) for ask in rng.sample(backward, min(len(backward), MOST_A_FACT["reversal"]))]
     return found + yes_no_views(fact, parts, facts, everything, rng)
+
+
+def gap_questions(fact: Fact, parts: Parts) -> list[str]:
+    """The person's own sentence with a gap for the value: "My cat is called what?"; all its words stand near those of any other wording."""
+    mine = unflip_person(fact.text)
+    before = mine.partition(parts.value)[0].rstrip() if mine else ""
+    return [f"{before} what?"] if len(before.split()) >= 2 else []
 
 
 def unique_value(parts: Parts, everything: dict[int, Parts | None]) -> bool:
