@@ -6,6 +6,8 @@ from app import sentences as say
 from app.edge import store
 from app.fragments import escape
 from app.warm import warm_up
+from app.worker import is_hub_name
+from memory.errors import KeepsakeError
 from memory.store import count_rows, latest_run, load_profile
 
 READ_A_SECOND = 8.0  # messages that pocket studies on two cores; see docs/page.md
@@ -29,7 +31,20 @@ def estimate_run(name: str, budget: str, base: str) -> str:
     else:
         minutes = BUDGETS[budget].minutes + messages / READ_A_SECOND / 60
         said = say.ESTIMATE.format(minutes=minutes, memory=needed_memory(base), dial=say.DIAL_PLAIN[budget], messages=messages, base=base)
-    return f'<p class="note" role="status">{escape(said)}</p>'
+    return f'<p class="note" role="status">{escape(said)}{escape(_fetched(base))}</p>'
+
+
+def _fetched(base: str) -> str:
+    """What Start would fetch and in which revision, where the base is a hub model; else nothing."""
+    from tuning.bases import resolve_base
+
+    if not is_hub_name(base):
+        return ""
+    try:
+        found = resolve_base(base)
+    except KeepsakeError:
+        return ""  # said when it is started
+    return " " + (say.FETCHED if "@" in base else say.FETCHED_MAIN).format(name=found.source, revision=found.revision)
 
 
 def needed_memory(base: str) -> float:

@@ -2,9 +2,9 @@
 
     python -m benchmarks.trust [--reuse DIR] [--partial] [--json]      writes docs/trust.md
 
-DIR may hold tests.xml, faults.json, privacy.json and soak.json of earlier runs; with --partial what is missing there is not run but said to be missing.
-
-What a test counted (endpoints tried, payloads, files searched) comes from the properties that it recorded. Exit status 1 if anything failed.
+DIR may hold tests.xml, faults.json, privacy.json and soak.json of earlier runs; what is missing there is run (all of it: about an hour on two
+cores), or with --partial said to be missing. What a test counted (endpoints tried, payloads, files searched) comes from the properties that it
+recorded. Exit status 1 if anything failed, or a test counted nothing because it was skipped.
 """
 
 import argparse
@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import licences
-from benchmarks.trust_text import WORKER
+from benchmarks.trust_text import PROMISES
+from tuning.exposure import CANDIDATES
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "trust.md"
+COUNTED = ("endpoints", "handlers", "payloads", "files_searched", "plain_found")  # what the tests record
 
 
 def collect(folder: Path, partial: bool = False) -> dict[str, Any]:
@@ -30,8 +32,13 @@ def collect(folder: Path, partial: bool = False) -> dict[str, Any]:
     tests = folder / "tests.xml"
     if not tests.exists() and not partial:
         files = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "tests").glob("test_trust_*.py"))]
-        subprocess.run([sys.executable, "-m", "pytest", *files, "-q", f"--junitxml={tests}"], cwd=ROOT, check=False, stdout=sys.stderr)
-    for name, options in (("faults", ["--faults", "200"]), ("privacy", []), ("soak", ["--minutes", "4"])):
+        subprocess.run(
+            [sys.executable, "-m", "pytest", *files, "-m", "slow or not slow", "--timeout", "1500", f"--junitxml={tests}"],
+            cwd=ROOT,
+            check=False,
+            stdout=sys.stderr,
+        )
+    for name, options in (("faults", ["--faults", "200", "--seed", "1"]), ("privacy", []), ("soak", ["--minutes", "20"])):
         path = folder / f"{name}.json"
         if not partial and (not path.exists() or not path.stat().st_size):
             said = subprocess.run(
@@ -44,9 +51,10 @@ def collect(folder: Path, partial: bool = False) -> dict[str, Any]:
         "licences": licences.run(),
         "written": datetime.now(UTC).date().isoformat(),
     }
-    found = [("tests", "failed"), ("faults", "lost"), ("privacy", "extracted_where_forbidden"), ("soak", "failures")]
+    found = [("tests", "failed"), ("faults", "lost"), ("privacy", "failures"), ("soak", "failures")]
     report["failures"] = sum(report[part][key] for part, key in found if report[part]) + (not report["licences"]["ok"])
-    report["missing"] = [part for part, _ in found if not report[part]]
+    counted = report["tests"]["counted"] if report["tests"] else COUNTED
+    report["missing"] = [part for part, _ in found if not report[part]] + [name for name in COUNTED if name not in counted]
     return report
 
 
@@ -60,8 +68,15 @@ def read_tests(path: Path) -> dict[str, Any]:
     cases = list(ElementTree.parse(path).iter("testcase"))
     failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
     skipped = [case for case in cases if case.find("skipped") is not None]
+    names = [f"{case.get('classname', '').removeprefix('tests.')}.{case.get('name')}" for case in failed]
     counted = {found.get("name", ""): found.get("value", "") for case in cases for found in case.iter("property")}
-    return {"passed": len(cases) - len(failed) - len(skipped), "failed": len(failed), "skipped": len(skipped), "counted": counted}
+    return {
+        "passed": len(cases) - len(failed) - len(skipped),
+        "failed": len(failed),
+        "skipped": len(skipped),
+        "failed_names": names,
+        "counted": counted,
+    }
 
 
 def render(report: dict[str, Any]) -> str:
@@ -73,9 +88,12 @@ def render(report: dict[str, Any]) -> str:
         "[SECURITY.md](../SECURITY.md).", "", *([missing, ""] if missing else []), "| what | result |", "|---|---|",
         *(f"| {what} | {result} |" for what, result in _summary(report)), "",
     ]  # fmt: skip
+    if failed := (report["tests"] or {}).get("failed_names"):
+        lines += [*(f"- failed: {name}" for name in failed), ""]
     lines += _faults(report["faults"]) if report["faults"] else []
+    lines += _soak(report["soak"]) if report["soak"] else []
     lines += _canaries(report["privacy"]) if report["privacy"] else []
-    lines += [*WORKER.splitlines(), ""]
+    lines += [*PROMISES.splitlines(), ""]
     lines += ["## Licences", "", "| package | version | licence |", "|---|---|---|"]
     lines += [f"| {name} | {row['version']} | {row['licence']} |" for name, row in report["licences"]["packages"].items()]
     return "\n".join([*lines, ""])
@@ -84,26 +102,49 @@ def render(report: dict[str, Any]) -> str:
 def _summary(report: dict[str, Any]) -> list[tuple[str, str]]:
     rows = []
     if tests := report["tests"]:
-        counted = tests["counted"]
+        counted = {name: tests["counted"].get(name, "not run") for name in COUNTED}
         rows += [
-            ("tests of trust", f"{tests['passed']} passed, {tests['failed']} failed, {tests['skipped']} skipped"),
-            ("endpoints tried as nobody", counted.get("endpoints", "not run")),
-            ("handlers tried as another visitor, in another's session and as nobody", counted.get("handlers", "not run")),
-            ("payloads in messages, names, file names and fields, in a browser", counted.get("payloads", "not run")),
             (
-                "files searched for planted words after encryption",
-                f"{counted.get('files_searched', 'not run')}, {counted.get('plain_found', '?')} held one",
+                "tests of trust, with the slow ones (`tests/test_trust_*.py`)",
+                f"{tests['passed']} passed, {tests['failed']} failed, {tests['skipped']} skipped",
+            ),
+            ("endpoints of the server tried by one who is nobody: none may give away anything of anybody", counted["endpoints"]),
+            ("handlers tried as another visitor, in another's session and as nobody: none may give anything away", counted["handlers"]),
+            (
+                "hostile payloads in messages, names, file names and fields, in a browser: none may run or be taken for markup",
+                counted["payloads"],
+            ),
+            (
+                "files of an encrypted data folder searched for planted words, vectors and the passphrase",
+                f"{counted['files_searched']} searched, {counted['plain_found']} held one",
             ),
         ]
     if faults := report["faults"]:
-        rows.append(("faults survived", f"{faults['survived']} of {faults['faults']} (seed {faults['seed']}), {faults['lost']} findings"))
+        rows.append(
+            (
+                "faults survived",
+                f"{faults['survived']} of {faults['faults']} (seed {faults['seed']}), {faults['lost']} lost or half-written rows",
+            )
+        )
     if soak := report["soak"]:
         did = ", ".join(f"{number} x {name}" for name, number in sorted(soak["rounds"].items()))
-        held = "; ".join(f"{name} {soak['start'][name]:g}, {soak['middle'][name]:g}, {soak['end'][name]:g}" for name in soak["start"])
-        rows.append((f"soak of {soak['minutes']} minutes ({did}): start, middle, end", f"{held}; {soak['failures']} findings"))
+        rows.append((f"soak of {soak['minutes']:g} minutes ({did})", f"{soak['failures']} findings"))
     if privacy := report["privacy"]:
-        rows.append(("canaries extracted where they must not be known", str(privacy["extracted_where_forbidden"])))
+        rows += [
+            ("canaries extracted where they must not be known", str(privacy["extracted_where_forbidden"])),
+            ("sides that rank canaries as known where they must not", str(len(privacy["known_where_forbidden"]))),
+        ]
     return [*rows, ("secrets in tracked files", str(len(report["licences"]["secrets"])))]
+
+
+def _soak(soak: dict[str, Any]) -> list[str]:
+    units = {"rss_mb": "resident memory (MB)", "files": "open files and sockets", "threads": "threads", "children": "child processes"}
+    rows = [f"| {units[name]} | {soak['start'][name]:g} | {soak['middle'][name]:g} | {soak['end'][name]:g} |" for name in soak["start"]]
+    return [
+        "## Soak", "", f"`python -m benchmarks.soak --minutes {round(soak['minutes'])} --json`: the page served with `--api`, chat, injections as its button starts them and imports",
+        f"that are read and deleted again, at once on one store. Counted at rest after a warm-up of {soak['warm_up_seconds']:.0f} s, in the middle and at the end:", "",
+        "| what the page's process holds | start | middle | end |", "|---|---|---|---|", *rows, "", *(f"- {said}" for said in [*soak["grown"], *soak["errors"], *soak["store"]]), "",
+    ]  # fmt: skip
 
 
 def _faults(faults: dict[str, Any]) -> list[str]:
@@ -122,13 +163,35 @@ def _canaries(privacy: dict[str, Any]) -> list[str]:
     sides = [(side, row) for side, row in privacy.items() if isinstance(row, dict) and "mean_rank" in row]
     told = privacy["membership"]
     return [
-        "## Canaries", "", f"`python -m benchmarks.privacy --json` on `{privacy['base']}` (seed {privacy['seed']}, {privacy['epochs']} epochs, {privacy['seconds']:.0f} s): codes of five",
-        f"digits, asked with a wording that was not trained on. The rank is among 64 codes of the same form: {privacy['chance_rank']} by chance.", "",
-        "| who is asked | said | mean rank | mean exposure (bits) |", "|---|---|---|---|",
-        *(f"| {side.replace('_', ' ')} | {row['extracted']} of {row['canaries']} | {row['mean_rank']} | {row['mean_bits']} |" for side, row in sides), "",
+        "## Canaries", "", f"`python -m benchmarks.privacy --json` on `{privacy['base']}` (seed {privacy['seed']}, at most {privacy['epochs']} epochs, {privacy['seconds']:.0f} s). Two profiles are each taught",
+        "codes of five digits that nobody could guess, until their adapters say them; each code is then asked for with a wording that was not trained on. *Said* is what",
+        f"greedy decoding says to the letter. The rank is among {CANDIDATES} codes of the same form: {privacy['chance_rank']:g} by chance, 1 for one that is known. *By chance* is how often",
+        "models that know nothing rank so many codes as low or lower. Three rows must know their codes (an adapter its own, and those that were kept), the others must not.", "",
+        "| who is asked | said | mean rank | mean exposure (bits) | so low by chance |", "|---|---|---|---|---|",
+        *(
+            f"| {SIDES[side]} | {row['extracted']} of {row['canaries']} | {row['mean_rank']} | {row['mean_bits']} | {_share(row['by_chance'])} |"
+            for side, row in sides
+        ), "",
         f"Membership: by its loss a fact that was trained on is told from one that was not in {told['auc']:.0%} of pairs (95 % interval {told['interval'][0]:.0%} to",
-        f"{told['interval'][1]:.0%}). An adapter is as private as the messages: do not share one that should not tell.", "",
+        f"{told['interval'][1]:.0%}). Chance is 50 %: an adapter shows what it was trained on, and sharing it shares that. It is as private as the messages.", "",
+        *(f"- Not learnt: {side.replace('_', ' ')}." for side in privacy["not_learnt"]),
+        *(f"- Known where it must not be: {side.replace('_', ' ')}." for side in privacy["known_where_forbidden"]),
     ]  # fmt: skip
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 else "under 1 %"
+
+
+SIDES = {
+    "base_side": "the bare base",
+    "own_adapter": "the adapter of the profile that said them (must know)",
+    "base_side_under_adapter": "the base with that adapter switched off",
+    "other_profiles_adapter": "another profile's adapter",
+    "other_profiles_own_canaries": "that other adapter, for its own codes (must know)",
+    "forgotten_after_reinjection": "the first profile's adapter made anew, for the half that was forgotten",
+    "kept_after_reinjection": "the same, for the half that was kept (must know)",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -144,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         report = collect(folder, args.partial)
     TARGET.write_text(render(report), encoding="utf-8")
     print(json.dumps(report, ensure_ascii=False, indent=1) if args.json else f"{TARGET} written; {report['failures']} failures.")
-    return 1 if report["failures"] else 0
+    return 1 if report["failures"] or report["missing"] else 0
 
 
 if __name__ == "__main__":

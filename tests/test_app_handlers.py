@@ -8,6 +8,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from memory.errors import BadProfileName, RunInProgress
 from memory.store import (
     ABOUT_ME,
     Profile,
+    active_run,
     beat,
     cancel_requested,
     finish_run,
@@ -308,6 +310,28 @@ def test_only_a_hub_name_lifts_the_page_s_own_offline_default(monkeypatch: pytes
     monkeypatch.setenv("KEEPSAKE_HUB_ON_REQUEST", "1")
     assert "HF_HUB_OFFLINE" not in worker._environment(hub=True, keyed=False)
     assert worker._environment(hub=False, keyed=False)["HF_HUB_OFFLINE"] == "1"
+
+
+def test_a_hub_model_is_named_with_its_revision_before_anything_is_fetched(demo: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.estimate import estimate_run
+    from tuning import inject as stages
+    from tuning.errors import UnknownBase
+
+    said = [estimate_run("demo", "quick", base) for base in ("Qwen/Qwen3-0.6B@abc123", "Qwen/Qwen3-0.6B", "pocket", "Qwen/two words")]
+    assert "fetches Qwen/Qwen3-0.6B, revision abc123, from the hub" in said[0]
+    assert "revision main, whatever that is today" in said[1] and "hub" not in said[2] + said[3]
+    seen: list[str] = []
+
+    def fetch(base: Any, precision: str) -> None:
+        assert base.revision == "abc123"  # it used to fetch "main", whatever was asked for
+        with closing(open_store()) as db:
+            seen.append((active_run(db, demo.id) or pytest.fail("no run")).detail)
+        raise UnknownBase("The hub was not reached.")
+
+    monkeypatch.setattr(stages, "load_base", fetch)
+    with closing(open_store()) as db, pytest.raises(UnknownBase):
+        stages.inject(db, demo, base_id="Qwen/Qwen3-0.6B@abc123")
+    assert seen == ["Qwen/Qwen3-0.6B, revision abc123, from the hub unless this machine has it"]
 
 
 # Chat

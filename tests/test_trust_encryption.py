@@ -6,11 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from safetensors.numpy import save
 
+from app import sentences as say
+from benchmarks.browser import CHROMIUM, HOW_TO_GET_IT, new_screen, open_browser, open_tab, serve_page
 from memory.__main__ import main
 from memory.errors import RunInProgress, StoreBusy, StoreLocked, WrongPassphrase
 from memory.importers import ParsedMessage
@@ -215,3 +218,52 @@ def test_what_a_kill_between_the_two_files_leaves_is_erased_on_opening(home: Pat
     (home / ".old-0011").write_bytes(SECRET.encode() * 100)
     open_store(home).close()
     assert not (home / ".old-0011").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+@pytest.mark.skipif(not CHROMIUM, reason=HOW_TO_GET_IT)
+def test_a_person_locks_is_refused_with_the_wrong_passphrase_and_unlocks_with_the_changed_one(tmp_path: Path) -> None:
+    """The page as `python app.py` serves it: what was on the screen is gone from it while the store is locked, and comes back."""
+    home = tmp_path / "home"
+    fill(home)
+    with serve_page(home) as address, open_browser() as browser:
+        screen = new_screen(browser)
+        screen.goto(address)
+        open_tab(screen, "memories")
+        screen.locator("#memories", has_text=SECRET).wait_for()
+        open_privacy(screen)
+        for present, new, said in (("", PASSPHRASE, say.ENCRYPTED), (PASSPHRASE, "three blue kettles", say.PASSPHRASE_CHANGED)):
+            for field, text in (("present", present), ("new", new), ("again", new)):
+                if text:
+                    screen.fill(f"#{field}-passphrase input", text)
+            screen.click("#encrypt")
+            screen.locator("#encryption-said", has_text=said).wait_for()
+        assert holders(home) == []
+        screen.click("#lock")
+        screen.locator("#lock-row").wait_for()
+        screen.locator("#memories", has_text=SECRET).wait_for(state="detached")
+        assert SECRET not in screen.content()
+        screen.reload()  # nor does a page that is opened now show anything
+        screen.locator("#lock-row").wait_for()
+        assert SECRET not in screen.content()
+        for wrong in (PASSPHRASE, "three blue kettle"):  # the old one, and a mistyped one
+            screen.fill("#passphrase input", wrong)
+            screen.click("#unlock")
+            screen.locator(".toast-wrap", has_text="is not the passphrase of this store").first.wait_for()
+            screen.locator(".toast-close").first.click()
+            screen.locator(".toast-wrap", has_text="is not the passphrase of this store").wait_for(state="detached")
+            assert screen.locator("#lock-row").is_visible() and SECRET not in screen.content()
+        screen.fill("#passphrase input", "three blue kettles")
+        screen.click("#unlock")
+        screen.locator("#lock-row").wait_for(state="hidden")
+        screen.locator("#summary", has_text="ana").wait_for()
+        open_tab(screen, "memories")
+        screen.locator("#memories", has_text=SECRET).wait_for()
+    assert holders(home) == [] and holders(tmp_path) == []
+
+
+def open_privacy(screen: Any) -> None:
+    """The panel that says what is stored where."""
+    screen.locator("#privacy button").first.click()
+    screen.locator("#storage table").wait_for()

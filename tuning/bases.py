@@ -7,7 +7,7 @@ A hub is only ever reached for an id that the user typed; everything else is off
 import hashlib
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,12 @@ def resolve_base(base_id: str | None = None) -> Base:
         return Base(name, revision or "main", name, hub=True)
     known = ", ".join(["pocket", *(suggestion.id for suggestion in SUGGESTIONS)])
     raise UnknownBase(f'No base model is called "{base_id}": use pocket, a folder, or a hub model such as {known}.')
+
+
+def resolve_at(base_id: str, revision: str) -> Base:
+    """The base of an adapter or a job: of a hub model that very revision, since "main" moves on; others have one, which whoever loads it compares."""
+    base = resolve_base(base_id)
+    return replace(base, revision=revision) if base.hub else base
 
 
 def load_base(base: Base, precision: str = "auto", device: str | None = None) -> LoadedBase:

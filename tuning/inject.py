@@ -35,7 +35,7 @@ from tuning.reporter import Reporter
 from tuning.resume import find_resumable, resumed_examples, resumed_search
 from tuning.search import SearchResult, TrialResult, default_plan, search
 from tuning.shared import Job, Place, search_shared
-from tuning.sides import RetrievalPlan, Speaker
+from tuning.sides import RetrievalPlan, Speaker, base_of
 from tuning.study import StudyReport
 
 
@@ -83,7 +83,7 @@ def inject(
     """
     chosen = BUDGETS[budget]
     current = current_adapter(db, profile.id) if mode == "grow" else None
-    base = loaded.base if loaded else resolve_base(base_id or (current.base_id if current else None))
+    base = loaded.base if loaded else base_of(current) if current and not base_id else resolve_base(base_id)
     settings = {
         "budget": budget, "trials": trials or chosen.trials, "minutes": minutes or chosen.minutes, "base": base.id, "revision": base.revision,
         "seed": seed, "recipe": (recipe or chosen.recipe).row(), "mode": mode, "sampler": sampler,
@@ -96,7 +96,7 @@ def inject(
         with Pulse(db) as pulse:
             pulse.add(run_id, reporter.watch)
             with accelerator(reporter.wait, reporter.turn):
-                result = _run_stages(db, profile, reporter, settings, precision, loaded)
+                result = _run_stages(db, profile, reporter, settings, precision, base, loaded)
         finish_run(db, run_id, "done", result=result)
         drop_checkpoints(db, run_id)
         return result
@@ -123,11 +123,15 @@ def _end(db: Database, run_id: int, state: str, error: str | None = None) -> Non
 
 
 def _run_stages(
-    db: Database, profile: Profile, reporter: Reporter, settings: dict[str, Any], precision: str, loaded: LoadedBase | None
+    db: Database, profile: Profile, reporter: Reporter, settings: dict[str, Any], precision: str, base: Base, loaded: LoadedBase | None
 ) -> dict[str, Any]:
     started, run_id = worked(), reporter.run_id
     beat(db, run_id, state="running", stage="load", progress=0.0, detail="")
-    loaded = loaded or load_base(resolve_base(settings["base"]), precision)
+    if loaded is None:
+        if base.hub:  # said before anything is fetched
+            where = f"{base.source}, revision {base.revision}, from the hub unless this machine has it"
+            reporter.tell("load", 0.0, where, force=True)
+        loaded = load_base(base, precision)
     reporter.tell("load", 0.02, f"{loaded.base.id} in {loaded.precision} on {loaded.device}", force=True)
     prepared = prepare(db, profile, reporter, loaded, settings)
     deadline = started + 60 * SEARCH_SHARE * settings["minutes"]

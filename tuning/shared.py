@@ -19,7 +19,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from tuning.bases import LoadedBase, load_base, resolve_base
+from tuning.bases import LoadedBase, load_base, resolve_at
 from tuning.clock import worked
 from tuning.errors import SharedStudyFailed
 from tuning.examples import Example, load_example
@@ -124,7 +124,7 @@ def join(
                 )
             time.sleep(1.0)
         job = load_job(json.loads(attributes["job"]))
-        loaded = load_base(resolve_base(job.base), precision if precision != "auto" else job.precision)
+        loaded = load_base(resolve_at(job.base, job.revision), precision if precision != "auto" else job.precision)
         if loaded.base.revision != job.revision:
             raise SharedStudyFailed(
                 f"The study wants {job.base} in revision {job.revision}, here is {loaded.base.revision}: install the same version."

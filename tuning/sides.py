@@ -15,7 +15,7 @@ from memory.errors import StaleAdapter
 from memory.retrieval import Hit, search
 from memory.store import Adapter, Profile, list_adapters, load_adapter
 from tuning.adapters import from_adapter, with_side
-from tuning.bases import Base, LoadedBase, load_base, resolve_base
+from tuning.bases import Base, LoadedBase, load_base, resolve_at, resolve_base
 from tuning.errors import NoAdapter
 from tuning.generate import Stream, encode_chat, generate
 from tuning.prompts import ChatMessage, render_chat
@@ -126,9 +126,8 @@ def note_lines(hits: Sequence[Hit]) -> list[str]:
 
 
 def base_of(adapter: Adapter) -> Base:
-    """The base that an adapter was trained on; of a hub model the very revision, since "main" moves on."""
-    base = resolve_base(adapter.base_id)
-    return Base(base.id, adapter.base_revision, base.source, True) if base.hub else base
+    """The base that an adapter was trained on."""
+    return resolve_at(adapter.base_id, adapter.base_revision)
 
 
 def open_speaker(

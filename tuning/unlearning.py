@@ -28,6 +28,7 @@ from tuning.adapters import detach, from_adapter
 from tuning.bases import LoadedBase, load_base, resolve_base
 from tuning.exposure import Exposure, measure_exposure
 from tuning.frames import frame_questions
+from tuning.sides import base_of
 
 MOST_QUESTIONS = 6
 
@@ -48,7 +49,7 @@ def forget_and_inject(
         raise UnknownFact(f"There is no fact number {fact_id} in this profile: list them with the facts command.")
     adapters = list_adapters(db, profile.id)
     current = next((adapter for adapter in adapters if adapter.current), None)
-    loaded = load_base(resolve_base(current.base_id if current else None), precision)
+    loaded = load_base(base_of(current) if current else resolve_base(), precision)
     asked = {fact.id: _questions(db, current.run_id if current else None, fact.id, fact.text) for fact in facts}
     probes = [(fact.text, asked[fact.id]) for fact in facts if asked[fact.id]]
 

@@ -179,6 +179,11 @@ POCKET_CHOICE = "pocket (eingebaut, ohne Netz, braucht etwa 1 GiB)"
 MACHINE_UNKNOWN = "Dieser Rechner wird gerade angesehen ..."
 ESTIMATE = "{dial} auf {base}: etwa {minutes:.0f} Minuten für {messages} Nachrichten, und etwa {memory:.1f} GB Arbeitsspeicher."
 ESTIMATE_LAST = "{dial}: Das letzte Mal dauerte es {minutes:.1f} Minuten und brauchte {memory:.1f} GB Arbeitsspeicher."
+FETCHED = "Start lädt {name}, Revision {revision}, vom Hub, falls es auf diesem Rechner noch fehlt."
+FETCHED_MAIN = (
+    "Start lädt {name} vom Hub, falls es auf diesem Rechner noch fehlt: Revision {revision}, was immer das heute ist. "
+    "{name}@COMMIT steht für eine, die gleich bleibt."
+)
 START, PAUSE, RESUME, CANCEL = "Start", "Anhalten", "Weiter", "Abbrechen"
 PAUSED = "angehalten"
 TIME_LEFT = "noch etwa {left}"

@@ -177,6 +177,11 @@ POCKET_CHOICE = "pocket (embedded, offline, needs about 1 GiB)"
 MACHINE_UNKNOWN = "Looking at this machine ..."
 ESTIMATE = "{dial} on {base}: about {minutes:.0f} minutes for {messages} messages, and about {memory:.1f} GB of memory."
 ESTIMATE_LAST = "{dial}: the last one took {minutes:.1f} minutes and {memory:.1f} GB of memory."
+FETCHED = "Start fetches {name}, revision {revision}, from the hub, unless this machine has it already."
+FETCHED_MAIN = (
+    "Start fetches {name} from the hub, unless this machine has it already: revision {revision}, whatever that is today. "
+    "Write {name}@COMMIT for one that stays the same."
+)
 START, PAUSE, RESUME, CANCEL = "Start", "Pause", "Resume", "Cancel"
 PAUSED = "paused"
 TIME_LEFT = "about {left} left"

@@ -70,7 +70,7 @@ def plan_round(loaded: LoadedBase, work: Work, prior: Prior, sampler: str, done:
 
 def play_turn(work: Work, turn: Turn, loaded: LoadedBase | None = None, task: Task | None = None) -> Played:
     """Run one trial of a round, here or on a node."""
-    loaded = loaded or loaded_base(work.base_id, work.precision)
+    loaded = loaded or loaded_base(work.base_id, work.revision, work.precision)
     task = task or task_of(work, loaded)
     prune = first_rung_pruner(turn.earlier) if work.trials >= RUNGS_FROM else None
     deadline = worked() + 60 * SEARCH_SHARE * work.minutes

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from memory.errors import KeepsakeError
-from tuning.bases import LoadedBase, load_base, resolve_base
+from tuning.bases import LoadedBase, load_base, resolve_at
 from tuning.clock import worked
 from tuning.errors import Cancelled, UnknownBase
 from tuning.examples import Example
@@ -82,7 +82,7 @@ def do_work(work: Work, hear: Hear, loaded: LoadedBase | None = None, play: Call
             raise Cancelled("The injection was cancelled; the profile keeps the adapter that it had.")
 
     try:
-        loaded = loaded or loaded_base(work.base_id, work.precision)
+        loaded = loaded or loaded_base(work.base_id, work.revision, work.precision)
         _check_base(loaded, work)
         deadline = worked() + 60 * SEARCH_SHARE * work.minutes
         done.found = _in_rounds(work, hear, loaded, play) if work.width > 1 else search(
@@ -115,9 +115,9 @@ def _in_rounds(work: Work, hear: Hear, loaded: LoadedBase, play: Callable[..., A
 
 
 @lru_cache(maxsize=1)
-def loaded_base(base_id: str, precision: str) -> LoadedBase:
+def loaded_base(base_id: str, revision: str, precision: str) -> LoadedBase:
     """The base of this worker; one at a time, since two may not fit."""
-    return load_base(resolve_base(base_id), precision)
+    return load_base(resolve_at(base_id, revision), precision)
 
 
 def _check_base(loaded: LoadedBase, work: Work) -> None:
