@@ -37,7 +37,9 @@ def stop_cluster(cluster: Any) -> None:
 def _start(nodes: int, gpus: float) -> Any:
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, "object_store_memory": STORE_BYTES})
+    cluster: Any = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, "object_store_memory": STORE_BYTES}
+    )
     try:
         cluster.workers = [cluster.add_node(num_cpus=1, num_gpus=gpus, object_store_memory=STORE_BYTES) for _ in range(nodes)]
         cluster.wait_for_nodes()

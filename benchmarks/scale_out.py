@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.cluster import start_cluster, stop_cluster
 from benchmarks.invented_people import make_people, prepare_fixed, tiny_base
-from memory.store import current_adapter, load_profile, open_store
+from memory.store import current_adapter, list_trials, load_profile, open_store
 from tuning.inject import peak_memory_mb
 
 DATA = Path(__file__).parent / "data"
@@ -79,8 +79,40 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def measure_injection(loaded: Any, chat: str, seed: int) -> dict[str, Any]:
+    """A quick injection of the demo person, or of Rosa's nine messages, with no limit of time: processor seconds in all and of the driver's part."""
+    from memory.demo import import_demo
+    from memory.importing import import_files
+    from tuning.engines.local import LocalEngine
+    from tuning.many import inject_many, prepare_here
+
+    spent: list[float] = []
+
+    def prepare(*given: Any) -> Any:
+        before = time.process_time()
+        prepared = prepare_here(*given)
+        spent.append(time.process_time() - before)
+        return prepared
+
+    with tempfile.TemporaryDirectory() as folder:
+        db = open_store(Path(folder))
+        if chat == "demo":
+            import_demo(db, chat)
+        else:
+            import_files(db, chat, [DATA / "rosa.jsonl"], me="Rosa")
+        started = time.process_time()
+        result = inject_many(db, [chat], lambda hear: LocalEngine(hear), minutes=600.0, seed=seed, loaded=loaded, prepare_profile=prepare)
+        total, row = time.process_time() - started, result["profiles"][0]
+        trials = len(list_trials(db, row["run"]))
+        db.close()
+    return {
+        "chat": chat, "inject_seconds": round(total, 1), "driver_seconds": round(spent[0], 1),
+        "trials": trials, "facts": row["facts"], "recall": row["best"].get("recall"), "inject_memory_mb": peak_memory_mb(),
+    }  # fmt: skip
+
+
 def measure_figures(options: argparse.Namespace) -> dict[str, Any]:
-    """The embedded base with the adapter of its default plan: seconds and bytes of what a server does for each person."""
+    """The embedded base with the adapter of its default plan: seconds and bytes of what a server does for each person, and an injection."""
     import torch
 
     from benchmarks.invented_people import people_store_bytes
@@ -108,10 +140,11 @@ def measure_figures(options: argparse.Namespace) -> dict[str, Any]:
         answers.append(time.process_time() - started)
         detach(model)
     middle = lambda values: round(sorted(values)[len(values) // 2], 4)
+    injected = measure_injection(loaded, options.chat, options.seed)
     return {
         "base": loaded.base.id, "adapter_bytes": len(weights), "swap_seconds": middle(swaps), "answer_seconds": middle(answers),
         "store_bytes": people_store_bytes(len(weights)), "base_load_seconds": round(load_seconds, 2), "base_memory_mb": memory,
-        "inject_seconds": options.inject_seconds, "load": [round(load, 1) for load in os.getloadavg()],
+        **injected, "load": [round(load, 1) for load in os.getloadavg()],
     }  # fmt: skip
 
 
@@ -127,7 +160,7 @@ def main() -> None:
     )
     parser.add_argument("--base", default="pocket")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--inject-seconds", type=float, default=178.0, help="of a quick injection, as `python -m tuning demo` measured it")
+    parser.add_argument("--chat", choices=("demo", "rosa"), default="demo", help="whose messages the injection of --figures learns")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     result = measure_figures(options) if options.figures else measure(options)

@@ -2,7 +2,7 @@
 
 Three small simulations check the arithmetic of docs/scale.md: a queue of injections on a number of workers, the share of requests that
 find their adapter in a server's memory when people are asked for by a Zipf law, and where profiles are placed among servers. The figures
-come from benchmarks/data/scale_figures.json (`python -m benchmarks.scale_out --figures` measures them) and can be changed by options.
+come from benchmarks/data/scale_figures.json (`python -m benchmarks.scale_out --figures` measures them, in seconds of one core).
 """
 
 import argparse
@@ -101,7 +101,9 @@ def placement(people: int, exponent: float, most: float, servers: int, slots: in
 def plan(people: int, figures: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
     """Cost and simulated behaviour of so many profiles."""
     rng = np.random.default_rng(options.seed)
-    seconds, size = figures["inject_seconds"], figures["adapter_bytes"]
+    total, size = figures["inject_seconds"], figures["adapter_bytes"]
+    driver = figures["driver_seconds"]  # study and retrieval plan, which the driver of a batch does itself
+    seconds = total - driver
     rate = people * options.injections_a_month / MONTH
     workers = max(1, math.ceil(rate * seconds / options.busy))
     asked = people * options.questions_a_day / 86400.0
@@ -114,8 +116,11 @@ def plan(people: int, figures: dict[str, Any], options: argparse.Namespace) -> d
         "profiles": people,
         "adapters_gb": round(people * size / 1e9, 1),
         "store_gb": round(people * figures["store_bytes"] / 1e9, 1),
-        "first_injection_worker_days": round(people * seconds / 86400, 1),
+        "first_injection_core_days": round(people * total / 86400, 1),
+        "first_injection_one_trial_core_days": round(people * (driver + seconds / figures["trials"]) / 86400, 1),
         "workers": workers,
+        "drivers": max(1, math.ceil(rate * driver / options.busy)),
+        "workers_a_driver": round(seconds / driver, 1),
         "queue": queue_of_injections(rate, seconds, options.spread, workers, jobs, rng),
         "servers": servers,
         "questions_a_second": round(asked, 2),
@@ -147,8 +152,8 @@ def show(results: list[dict[str, Any]]) -> str:
     """The plan as a table."""
     lines = [f"{'':32}" + "".join(f"{row['profiles']:>16,}" for row in results)]
     rows = [
-        ("adapters, GB", "adapters_gb"), ("stores, GB", "store_gb"), ("first injection, worker-days", "first_injection_worker_days"),
-        ("workers", "workers"), ("servers", "servers"), ("questions a second", "questions_a_second"), ("adapters in a server", "adapters_in_a_server"),
+        ("adapters, GB", "adapters_gb"), ("stores, GB", "store_gb"), ("first injection, core-days", "first_injection_core_days"), ("the same with one trial", "first_injection_one_trial_core_days"),
+        ("workers (a core each)", "workers"), ("drivers (a core each)", "drivers"), ("workers that a driver feeds", "workers_a_driver"), ("servers (a core each)", "servers"), ("questions a second", "questions_a_second"), ("adapters in a server", "adapters_in_a_server"),
         ("time spent swapping, share", "swap_share"), ("adapters read, MB/s a server", "read_mb_a_second"),
     ]  # fmt: skip
     lines += [f"{title:32}" + "".join(f"{row[key]:>16,}" for row in results) for title, key in rows]

@@ -38,7 +38,12 @@ def test_people_placed_by_hash_share_the_memory_of_all_servers():
 def test_the_plan_is_printed_for_all_sizes():
     figures = json.loads(FIGURES.read_text())
     small, large = (plan(people, figures, build_parser().parse_args([])) for people in (10**3, 10**6))
-    assert small["workers"] == 1 and large["workers"] > 100 and large["adapters_gb"] > 500 * small["adapters_gb"]
+    assert (
+        small["workers"] == small["drivers"] == 1
+        and large["drivers"] > 10
+        and large["workers"] > 100
+        and large["adapters_gb"] > 500 * small["adapters_gb"]
+    )
     ran = subprocess.run(
         [sys.executable, "-m", "benchmarks.scale_plan", "--profiles", "1000", "--json"], cwd=ROOT, capture_output=True, text=True
     )

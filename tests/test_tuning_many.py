@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -37,7 +38,7 @@ from tuning.engines.work import do_work
 from tuning.errors import BadProfileList, EngineMissing, NothingToLearn
 from tuning.half import plain
 from tuning.inject import BUDGETS, Prepared
-from tuning.many import chosen_profiles, inject_many
+from tuning.many import _width, chosen_profiles, inject_many
 from tuning.priors import load_prior
 from tuning.recipe import Recipe
 from tuning.scale_commands import is_this_machine, show_many, show_progress
@@ -96,6 +97,10 @@ def test_each_profile_gets_one_adapter_and_a_second_call_goes_on(home, tiny):
     assert all(len(list_adapters(db, load_profile(db, f"person{number}").id)) == 1 for number in range(3))
     progress = batch_progress(db)
     assert (progress["skipped"], progress["failed"], progress["of"], progress["state"]) == (3, 1, 4, "done")
+    # The places of a cluster go to the one profile that is left, not to those that are passed over.
+    settings = latest_run(db, load_profile(db, "person3").id).settings
+    wide = SimpleNamespace(name="ray", slots=4)
+    assert _width(db, names, wide, tiny.base, settings) == 2 and _width(db, names, wide, tiny.base, settings | {"seed": 9}) == 1
     assert "3 up to date" in show_progress(progress) and "It has ended" in show_progress(progress)
 
 
@@ -267,6 +272,17 @@ def test_without_ray_the_command_says_how_to_install_it(monkeypatch):
         open_engine("ray", lambda *told: True)
     wrong = subprocess.run([sys.executable, "-m", "tuning", "inject", "--engine", "ray"], cwd=ROOT, capture_output=True)
     assert wrong.returncode == 2
+
+
+def test_a_cluster_that_does_not_come_up_is_a_sentence(monkeypatch):
+    def init(**options):
+        raise Exception("The current node timed out during startup.")  # noqa: TRY002 - as Ray raises it
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init, is_initialized=lambda: False))
+    with pytest.raises(EngineMissing, match="did not start on this machine.*timed out"):
+        open_engine("ray", lambda *told: True)
+    with pytest.raises(EngineMissing, match="No Ray cluster answers at 10.0.0.4:6379"):
+        open_engine("ray", lambda *told: True, "10.0.0.4:6379")
 
 
 def test_nothing_but_its_engine_imports_ray():

@@ -23,11 +23,12 @@ from tuning.space import default_plan, first_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 TRIALS = 4
+HEARTBEAT = 4  # seconds: less, and a busy machine takes a living process for dead
 HELPER = """
 import sys
 from tuning.shared import Place, join
 print("up", flush=True)
-join(Place(sys.argv[1], sys.argv[2], 1), on_progress=lambda number, share, loss: print("step", number, flush=True))
+join(Place(sys.argv[1], sys.argv[2], int(sys.argv[3])), on_progress=lambda number, share, loss: print("step", number, flush=True))
 """
 
 pytestmark = pytest.mark.slow  # several searches, in several processes: minutes
@@ -62,16 +63,16 @@ def postgres(tmp_path_factory):
 
 
 def make_job(loaded) -> Job:
-    first = first_parameters(default_plan(loaded, 3))
+    first = first_parameters(default_plan(loaded, 2))
     base = loaded.base
-    return Job(base.id, base.revision, "fp32", examples_of(1), TRIALS, 3, 5, "tpe", Recipe(), first, time.time() + 600)
+    return Job(base.id, base.revision, "fp32", examples_of(1), TRIALS, 2, 5, "tpe", Recipe(), first, time.time() + 3600)
 
 
 def test_two_processes_share_a_study_and_one_is_killed(postgres, home, tiny):
-    place = Place(postgres, "keepsake-test", 1)
+    place = Place(postgres, "keepsake-test", HEARTBEAT)
     job = make_job(tiny)
     helper = subprocess.Popen(
-        [sys.executable, "-c", HELPER, postgres, place.study], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", HELPER, postgres, place.study, str(HEARTBEAT)], cwd=ROOT, stdout=subprocess.PIPE, text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     killed: list[str] = []
@@ -88,7 +89,7 @@ def test_two_processes_share_a_study_and_one_is_killed(postgres, home, tiny):
     def on_progress(number: int, share: float, loss: float) -> None:
         # The owner lets its helper come in before it goes on, so that both are in a trial at once.
         if number == 0 and not killed:
-            watcher.join(200)
+            watcher.join(600)
 
     told: list[int] = []
     result = search_shared(place, job, tiny, lambda trial: told.append(trial.number), on_progress)

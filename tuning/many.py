@@ -31,7 +31,7 @@ from memory.store import (
 from memory.store.batches import end_batch, note_begun, note_ended, start_batch
 from memory.store.checkpoints import drop_checkpoints
 from tuning.accelerator import Turn, accelerator
-from tuning.bases import LoadedBase, load_base, resolve_base
+from tuning.bases import Base, LoadedBase, load_base, resolve_base
 from tuning.engines import Done, Engine, Work
 from tuning.errors import BadProfileList, Cancelled
 from tuning.inject import BUDGETS, Prepared, Reporter, choose_retrieval, keep, prepare
@@ -140,8 +140,7 @@ def inject_many(
     profile_ids = [load_profile(db, name).id for name in names]
     engine = open_engine(lambda key, share, detail: _hear(batch, key, share, detail))
     engine.use(loaded)
-    width = side_by_side or (max(1, min(settings["trials"], engine.slots // len(names))) if engine.name == "ray" else 1)
-    settings["side_by_side"] = width
+    settings["side_by_side"] = side_by_side or _width(db, names, engine, loaded.base, settings)
     # One prior for the whole batch: what its own profiles teach would make the winners depend on who was first.
     batch = Batch(db, loaded, engine, settings, say, prepare_profile or prepare_here, load_prior(db, loaded), Pulse(db))
     start_batch(db, settings["batch"], engine.name, profile_ids)
@@ -163,6 +162,14 @@ def inject_many(
         "engine": batch.engine.name, "ok": not counts["failed"], **counts, "of": len(names), "seconds": round(time.monotonic() - started, 1), "batch": settings["batch"],
         "base": loaded.base.id, "revision": loaded.base.revision, "profiles": sorted(batch.ended, key=lambda row: names.index(row["profile"])),
     }  # fmt: skip
+
+
+def _width(db: Database, names: Sequence[str], engine: Engine, base: Base, settings: dict[str, Any]) -> int:
+    """How many trials of a profile run at once: what the cluster has room for beside the other profiles that are still to be done."""
+    if engine.name != "ray" or engine.slots <= 1:
+        return 1
+    todo = sum(up_to_date(db, load_profile(db, name), base, settings) is None for name in names)
+    return max(1, min(settings["trials"], engine.slots // max(1, todo)))
 
 
 def _run(batch: Batch, waiting: deque[str], more: dict[str, Any]) -> None:

@@ -141,18 +141,18 @@ class RayEngine:
     def _connect(self, address: str | None) -> bool:
         if self.ray.is_initialized():
             return False
+        common: dict[str, Any] = {"namespace": "keepsake", "log_to_driver": False, "logging_level": "ERROR"}
         try:
             if address:
-                self.ray.init(address=address, namespace="keepsake", log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True)
+                self.ray.init(address=address, ignore_reinit_error=True, **common)
             else:
-                self.ray.init(
-                    address="local", namespace="keepsake", include_dashboard=False, log_to_driver=False, logging_level="ERROR",
-                    _node_ip_address="127.0.0.1",
-                )  # fmt: skip
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise EngineMissing(
-                f"No Ray cluster answers at {address or 'this machine'} ({error}): start one with `ray start --head`."
-            ) from error
+                self.ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **common)
+        except ImportError as error:  # an address that begins with ray:// needs ray[client]
+            raise EngineMissing(f"{INSTALL} ({error})") from error
+        except Exception as error:  # noqa: BLE001 - Ray raises a bare one where a busy machine does not start it within 30 s
+            if not address:
+                raise EngineMissing(f"Ray did not start on this machine ({error}): try again, or use --engine local.") from error
+            raise EngineMissing(f"No Ray cluster answers at {address} ({error}): start one with `ray start --head`.") from error
         return True
 
     def _share_of_gpu(self, gpus: float | None) -> float:
