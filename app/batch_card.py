@@ -11,9 +11,9 @@ from app import sentences as say
 from app.fragments import escape, render_progress, render_table, say_seconds, seconds_between
 from memory.store.batches import batch_progress
 
-SHOWN = 12  # profiles with a row of their own
+SHOWN = 8  # profiles with a row of their own
 KEPT_SECONDS = 24 * 3600.0  # that the card of a call which has ended stays
-ORDER = ("running", "queued", "failed", "interrupted", "cancelled", "waiting", "done", "skipped")
+ORDER = ("running", "queued", "failed", "interrupted", "cancelled", "done", "skipped", "waiting")
 
 
 def show_batch(db: Database) -> str:
@@ -25,7 +25,7 @@ def show_batch(db: Database) -> str:
 
 
 def render_batch(batch: dict[str, Any]) -> str:
-    """Counts, a bar of those that have ended, and a row for those that run, went wrong or come next."""
+    """Counts, a bar of those that have ended, and a row for those that run, went wrong or have ended, in that order."""
     state = batch["state"]
     ended = sum(batch[name] for name in ("done", "skipped", "failed", "cancelled"))
     counts = " · ".join(f"{batch[name]} {text}" for name, text in say.BATCH_COUNTS.items() if batch[name] or name == "done")

@@ -91,7 +91,7 @@ def test_a_call_whose_driver_was_killed_says_that_it_goes_on(db: Database) -> No
 
 def test_the_card_of_a_call_that_ended_long_ago_is_gone(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     begin(db, 30)
-    assert say.en.BATCH_MORE.format(count=18) in show_batch(db)
+    assert say.en.BATCH_MORE.format(count=22) in show_batch(db)
     monkeypatch.setattr("memory.store.batches.now", lambda: "2001-01-01T00:00:00+00:00")
     end_batch(db, "one", "done")
     assert show_batch(db) == "" and batch_progress(db)["state"] == "done"

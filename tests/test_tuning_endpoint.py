@@ -57,7 +57,7 @@ def serving(log: Path):
     with log.open("wb") as out:
         server = subprocess.Popen(command, stdout=out, stderr=out, env=environment, cwd=log.parent)
     try:
-        limit = time.monotonic() + 240
+        limit = time.monotonic() + 480
         while True:
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2)
@@ -92,11 +92,11 @@ def test_a_server_of_transformers_answers_as_this_machine_does(ana, tmp_path, ti
         assert stream.text == here.answer("adapter", [question], 12)[0].text
         asked = [sys.executable, "-m", "tuning", "ask", "--profile", "ana", "--side", "adapter", "--endpoint", url, "--json"]
         asked += ["--endpoint-base", str(tiny_folder), "--endpoint-adapter", str(merged), question]
-        ran = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, timeout=200)
+        ran = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, timeout=600)
         assert ran.returncode == 0, ran.stderr
         said = json.loads(ran.stdout)
         assert said["answer"] and said["endpoint"] == url and "nothing leaves the machine" in said["leaves"]
-    gone = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    gone = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert gone.returncode == 1 and "No server answers" in gone.stderr and "Traceback" not in gone.stderr
 
 
