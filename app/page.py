@@ -206,10 +206,14 @@ def serve(page: gr.Blocks, host: str, port: int, accounts: Accounts | None = Non
     doors = Doors(data_folder(), with_accounts=accounts is not None, apart=apart)
     install(doors)
     watch_idle()
+    # Gradio asks its own server whether it is there: never through a proxy, and (_frontend) not a second time with a limit of 3 s, which a busy
+    # machine misses; it would end with the advice to share the page with the world.
+    hosts = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost,::1"]))
+    os.environ |= {"no_proxy": hosts, "NO_PROXY": hosts}
     page.queue(api_open=False).launch(
         server_name=host, server_port=port, share=False, quiet=True, prevent_thread_lock=True, show_error=False, inbrowser=False,
         theme=THEME, css=CSS, footer_links=[], run_history=False, enable_monitoring=False, mcp_server=False, pwa=False, ssr_mode=False,
-        max_file_size=say.LARGEST_UPLOAD, allowed_paths=[], blocked_paths=[str(data_folder())], strict_cors=True,
+        max_file_size=say.LARGEST_UPLOAD, allowed_paths=[], blocked_paths=[str(data_folder())], strict_cors=True, _frontend=False,
         app_kwargs={
             "middleware": [Middleware(Gate, doors=doors, host=host, port=port, accounts=accounts, token=token)],
             "routes": openai_api.routes() if token else [],

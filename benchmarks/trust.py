@@ -2,8 +2,8 @@
 
     python -m benchmarks.trust [--reuse DIR] [--partial] [--json]      writes docs/trust.md
 
-DIR may hold tests.xml, faults.json, privacy.json and soak.json of earlier runs; what is missing there is run (all of it: about an hour on two
-cores), or with --partial said to be missing. What a test counted (endpoints tried, payloads, files searched) comes from the properties that it
+DIR may hold tests.xml (or tests-*.xml, each of some files), faults.json, privacy.json and soak.json of earlier runs; what is missing there is
+run (all of it: about an hour on two cores), or with --partial said to be missing. What a test counted (endpoints tried, payloads, files searched) comes from the properties that it
 recorded. Exit status 1 if anything failed, or a test counted nothing because it was skipped.
 """
 
@@ -29,11 +29,10 @@ COUNTED = ("endpoints", "handlers", "payloads", "files_searched", "plain_found")
 
 def collect(folder: Path, partial: bool = False) -> dict[str, Any]:
     """Runs what is not in `folder` yet (unless `partial`), and reads all of it; what is missing is None."""
-    tests = folder / "tests.xml"
-    if not tests.exists() and not partial:
+    if not partial and not list(folder.glob("tests*.xml")):
         files = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "tests").glob("test_trust_*.py"))]
         subprocess.run(
-            [sys.executable, "-m", "pytest", *files, "-m", "slow or not slow", "--timeout", "1500", f"--junitxml={tests}"],
+            [sys.executable, "-m", "pytest", *files, "-m", "slow or not slow", "--timeout", "1500", f"--junitxml={folder / 'tests.xml'}"],
             cwd=ROOT,
             check=False,
             stdout=sys.stderr,
@@ -47,14 +46,14 @@ def collect(folder: Path, partial: bool = False) -> dict[str, Any]:
             path.write_text(said.stdout)
     report: dict[str, Any] = {name: read_json(folder / f"{name}.json") for name in ("faults", "privacy", "soak")}
     report |= {
-        "tests": read_tests(tests) if tests.exists() else None,
+        "tests": read_tests(found) if (found := sorted(folder.glob("tests*.xml"))) else None,
         "licences": licences.run(),
         "written": datetime.now(UTC).date().isoformat(),
     }
-    found = [("tests", "failed"), ("faults", "lost"), ("privacy", "failures"), ("soak", "failures")]
-    report["failures"] = sum(report[part][key] for part, key in found if report[part]) + (not report["licences"]["ok"])
+    zero = [("tests", "failed"), ("faults", "lost"), ("privacy", "failures"), ("soak", "failures")]
+    report["failures"] = sum(report[part][key] for part, key in zero if report[part]) + (not report["licences"]["ok"])
     counted = report["tests"]["counted"] if report["tests"] else COUNTED
-    report["missing"] = [part for part, _ in found if not report[part]] + [name for name in COUNTED if name not in counted]
+    report["missing"] = [part for part, _ in zero if not report[part]] + [name for name in COUNTED if name not in counted]
     return report
 
 
@@ -63,9 +62,9 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return dict(json.loads(path.read_text())) if path.exists() and path.stat().st_size else None
 
 
-def read_tests(path: Path) -> dict[str, Any]:
-    """Counts of a JUnit file: passed, failed, skipped, and what the tests recorded."""
-    cases = list(ElementTree.parse(path).iter("testcase"))
+def read_tests(paths: Sequence[Path]) -> dict[str, Any]:
+    """Counts of JUnit files: passed, failed, skipped, and what the tests recorded."""
+    cases = [case for path in paths for case in ElementTree.parse(path).iter("testcase")]
     failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
     skipped = [case for case in cases if case.find("skipped") is not None]
     names = [f"{case.get('classname', '').removeprefix('tests.')}.{case.get('name')}" for case in failed]

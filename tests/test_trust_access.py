@@ -4,12 +4,14 @@ Two accounts share one page: Ana's messages hold a planted word, and whoever is 
 """
 
 import json
+import os
 import re
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import httpx
 import pytest
 
@@ -19,6 +21,7 @@ from app.accounts import Accounts, BadAccount
 from app.accounts import main as accounts_main
 from app.edge import explained, store
 from app.gate import Rates, allowed_names, given_out
+from benchmarks.browser import free_port
 from memory.importers import ParsedMessage
 from memory.store import count_rows, create_profile, in_folder, list_profiles, load_profile, open_store, save_messages
 
@@ -315,3 +318,22 @@ def test_rates_names_and_files_given_out(monkeypatch: pytest.MonkeyPatch) -> Non
     body = json.dumps({"data": [{"path": "/tmp/up/ab/chât.txt"}, "/etc/passwd", "/tmp/upper/x"]}).encode()
     assert list(given_out(body)) == ["/tmp/up/ab/chât.txt"]
     assert "{host}" in say.WRONG_HOST
+
+
+def test_a_busy_machine_and_a_proxy_do_not_keep_the_page_from_starting(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ended with Gradio's "a shareable link must be created" when its own question was answered after 3 s, or went to a proxy."""
+    monkeypatch.setattr("gradio.networking.url_ok", lambda url: False)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "intranet.example")
+    with gr.Blocks(analytics_enabled=False) as built:
+        gr.Markdown("here")
+    port = free_port()
+    try:
+        page.serve(built, "127.0.0.1", port)
+        assert httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).status_code == 200
+        assert os.environ["no_proxy"].startswith("intranet.example,127.0.0.1") and not built.share_url
+    finally:
+        built.close()
+        access.remove()
