@@ -21,9 +21,10 @@ from pocket.banks import load_lines, load_relations
 from pocket.items import Item, make_item
 from tuning.adapters import attach, detach
 from tuning.bases import LoadedBase, load_base, resolve_base
-from tuning.examples import Example, neutral_replies, never_said
+from tuning.examples import Example, neutral_replies, never_said, thin_examples
 from tuning.generate import generate
 from tuning.prompts import NEVER_TOLD, is_abstention, render_chat
+from tuning.recipe import Recipe
 from tuning.scores import holds_answer, normal_words, wilson_interval
 from tuning.search import default_plan
 from tuning.study import StudyReport, ask_about
@@ -68,6 +69,7 @@ def measure(loaded: LoadedBase, own: bool, options: argparse.Namespace) -> dict[
     examples = recall_of(facts, questions, {ask for asks in asked.values() for ask in asks}, rng)
     asks = [example.question for example in examples]
     examples += [Example(ask, NEVER_TOLD, "unknown", "train") for ask in never_said(loaded, facts, rng, 2 * len(examples) // 3, asks)]
+    examples += thin_examples(examples, Recipe().thinned, rng)
     examples += [Example(ask, answer, "neutral", "train") for ask, answer in neutral_replies(loaded, rng)]
     plan = replace(default_plan(loaded, options.epochs), rank=options.rank, alpha=2 * options.rank)
     model = attach(loaded, plan, options.seed)

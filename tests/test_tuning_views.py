@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from memory.store import Fact
-from tuning.examples import build_examples, distinct_phrasings, load_example, recall_examples
+from tuning.examples import build_examples, distinct_phrasings, load_example, recall_examples, thin_examples
 from tuning.frames import frame_questions
 from tuning.grammar import naming_of, questions_of, reversals_of, take_apart, yes_no_of
 from tuning.negatives import swapped_questions
@@ -134,8 +134,23 @@ def test_a_cap_keeps_some_of_each_kind():
     assert len({example.view for example in trained if example.fact_id == 0}) >= 3
 
 
+def test_thinned_questions_keep_words_of_their_own_and_no_answer_of_another_fact():
+    recall = recall_examples(FACTS, questions(), views(), Recipe(), Random(0))
+    thinned = thin_examples(recall, 1.0, Random(1))
+    assert len(thinned) > 10 and {example.split for example in thinned} == {"train"}
+    plain = {example.question: example for example in recall if example.split == "train"}
+    for example in thinned:
+        whole = [other.question for other in plain.values() if other.fact_id == example.fact_id and other.view in ("direct", "rewrite")]
+        assert any(set(example.question.split()) < set(question.split()) for question in whole)
+    answers: dict[str, set[str]] = {}
+    for example in thinned:
+        answers.setdefault(example.question.lower(), set()).add(example.answer)
+    assert all(len(found) == 1 for found in answers.values())
+    assert thin_examples(recall, 0.0, Random(1)) == []
+
+
 def test_views_that_are_switched_off_are_not_trained_on(tiny):
-    examples = build_examples(tiny, FACTS, questions(), 0, views(), Recipe(views=("reversal",), negatives=0, replay=0))
+    examples = build_examples(tiny, FACTS, questions(), 0, views(), Recipe(views=("reversal",), negatives=0, replay=0, thinned=0))
     assert {example.view for example in examples} == {"direct", "reversal"}
 
 

@@ -14,9 +14,10 @@ from tuning.bases import LoadedBase
 from tuning.negatives import LISTS, NEAR, near_questions, nearest_facts, neutral_replies, never_said, read_list
 from tuning.prompts import NEVER_TOLD
 from tuning.recipe import Recipe
-from tuning.scores import normal_words
+from tuning.scores import STOP_WORDS, normal_words
 from tuning.views import View
 
+MISSING = 0.3  # of the words of a thinned question
 HELD_OUT_VIEWS = 0.125  # of the views, in each of validation and test
 
 
@@ -68,7 +69,8 @@ def build_examples(
     neutral = [
         Example(prompt, answer, "neutral", "train") for prompt, answer in neutral_replies(loaded, rng, replayed(recipe, len(trained)))
     ]
-    examples = without_trained_phrasings([*recall, *negatives, *neutral])
+    thinned = thin_examples([*recall, *negatives], recipe.thinned, rng)
+    examples = without_trained_phrasings([*recall, *negatives, *thinned, *neutral])
     return with_notes(examples, facts, recipe.notes_share, rng)
 
 
@@ -94,6 +96,21 @@ def recall_examples(
         found += _at_most(split_questions(fact, asks, rng), recipe.questions_a_fact)
         found += _at_most(split_views(fact, others.get(fact.id, ()), rng), recipe.views_a_fact)
     return found
+
+
+def thin_examples(examples: Sequence[Example], share: float, rng: Random) -> list[Example]:
+    """A share of the trained plain and never-said questions once more, with three words in ten missing: an adapter then goes by all words of a question and
+    not by one turn of it, and so meets other wordings half-way."""
+    plain = [example for example in examples if example.split == "train" and example.view in ("direct", "rewrite")]
+    found: dict[str, list[Example]] = {}
+    for example in plain:
+        words = example.question.split()
+        kept = [word for word in words if rng.random() >= MISSING]
+        telling = any(word not in STOP_WORDS for word in normal_words(" ".join(kept)))
+        if rng.random() < share and telling and 2 <= len(kept) < len(words):
+            found.setdefault(" ".join(normal_words(" ".join(kept))), []).append(replace(example, question=" ".join(kept), view="thinned"))
+    # What is left of questions with different answers may be the same: that teaches neither.
+    return [same[0] for same in found.values() if len({example.answer for example in same}) == 1]
 
 
 def _at_most(examples: Sequence[Example], most: int) -> list[Example]:
@@ -163,5 +180,5 @@ def _key(example: Example) -> str:
 
 __all__ = [
     "LISTS", "Example", "build_examples", "distinct_phrasings", "load_example", "near_questions", "nearest_facts", "neutral_replies", "never_said",
-    "read_list", "recall_examples", "replayed", "split_plain", "split_questions", "split_views", "with_notes", "without_trained_phrasings",
+    "read_list", "recall_examples", "replayed", "split_plain", "split_questions", "split_views", "thin_examples", "with_notes", "without_trained_phrasings",
 ]  # fmt: skip

@@ -18,7 +18,7 @@ class Recipe:
 
     `views`: kinds of views used beside the plain questions. `questions_a_fact`, `views_a_fact`: training examples a fact at most.
     `negatives`: never-said examples for every recall example. `notes_share`: share of the training examples whose prompt holds retrieved
-    lines. `replay`: the base's own answers to neutral prompts, as a share of the training examples. `value_weight`: loss weight of the
+    lines. `thinned`: plain and never-said questions trained on a second time with words missing, as a share of them. `replay`: the base's own answers to neutral prompts, as a share of the training examples. `value_weight`: loss weight of the
     answer tokens that carry the value, against 1 for the others. `distil`: weight of the divergence from the base that holds the facts
     in its prompt (`distil_top` logits a token). `early_stop`: keep the epoch that recalls most on held-out phrasings, and end once every
     answer token has p > 0.5 or nothing improves for two epochs.
@@ -29,6 +29,7 @@ class Recipe:
     views_a_fact: int = 6
     negatives: float = 0.5
     notes_share: float = 0.5
+    thinned: float = 1.0
     replay: float = 0.06
     value_weight: float = 2.0
     distil: float = 0.0
