@@ -75,6 +75,7 @@ def variants(name: str) -> list[Variant]:
         "value_weight": [Variant(f"value weight {weight:.0f}", replace(plain, value_weight=weight), {}) for weight in (1.0, 2.0, 4.0)],
         "replay": [Variant(f"replay {share:.0%}", replace(plain, replay=share), {}) for share in (0.06, 0.0, 0.12)],
         "negatives": [Variant(f"{share} negatives a fact", replace(plain, negatives=share), {}) for share in (0.5, 0.0, 0.25, 1.0)],
+        "thinned": [Variant(f"{share:.0%} thinned", replace(plain, thinned=share), {}) for share in (1.0, 0.0)],
         "early_stop": [Variant("early stop", plain, {}), Variant("to the end", replace(plain, early_stop=False), {})],
         "precision": [Variant(kind, plain, {}, kind) for kind in ("fp32", "bf16", "nf4")],
     }
@@ -82,7 +83,7 @@ def variants(name: str) -> list[Variant]:
 
 
 NAMES = (
-    "targets", "layers", "loras", "views", "distil", "notes", "value_weight", "replay", "negatives", "early_stop", "precision",
+    "targets", "layers", "loras", "views", "distil", "notes", "value_weight", "replay", "negatives", "thinned", "early_stop", "precision",
 )  # fmt: skip
 
 
