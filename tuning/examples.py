@@ -154,13 +154,17 @@ def split_plain(questions: Sequence[str], rng: Random) -> list[Example]:
 
 def with_notes(examples: Sequence[Example], facts: Sequence[Fact], share: float, rng: Random) -> list[Example]:
     """The examples, a share of the training ones with the lines that retrieval would bring, so that adapter and notes work together."""
-    chosen = [n for n, example in enumerate(examples) if example.split == "train" and example.kind != "neutral" and rng.random() < share]
+    chosen = [n for n, example in enumerate(examples) if _may_have_notes(example) and rng.random() < share]
     if not chosen or not facts:
         return list(examples)
     noted = list(examples)
     for place, notes in zip(chosen, nearest_facts([examples[place].question for place in chosen], facts, NEAR)):
         noted[place] = replace(examples[place], notes=tuple(notes))
     return noted
+
+
+def _may_have_notes(example: Example) -> bool:
+    return example.split == "train" and example.kind != "neutral" and example.view != "thinned"
 
 
 def without_trained_phrasings(examples: Sequence[Example]) -> list[Example]:
