@@ -30,7 +30,7 @@ COUNTED = ("endpoints", "handlers", "payloads", "files_searched", "plain_found")
 def collect(folder: Path, partial: bool = False) -> dict[str, Any]:
     """Runs what is not in `folder` yet (unless `partial`), and reads all of it; what is missing is None."""
     if not partial and not list(folder.glob("tests*.xml")):
-        files = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "tests").glob("test_trust_*.py"))]
+        files = [str(path.relative_to(ROOT)) for path in trust_tests()]
         subprocess.run(
             [sys.executable, "-m", "pytest", *files, "-m", "slow or not slow", "--timeout", "1500", f"--junitxml={folder / 'tests.xml'}"],
             cwd=ROOT,
@@ -54,12 +54,21 @@ def collect(folder: Path, partial: bool = False) -> dict[str, Any]:
     report["failures"] = sum(report[part][key] for part, key in zero if report[part]) + (not report["licences"]["ok"])
     counted = report["tests"]["counted"] if report["tests"] else COUNTED
     report["missing"] = [part for part, _ in zero if not report[part]] + [name for name in COUNTED if name not in counted]
+    if report["tests"]:
+        report["missing"] += [path.stem for path in trust_tests() if path.stem not in report["tests"]["files"]]
     return report
 
 
+def trust_tests() -> list[Path]:
+    """The files of the tests of trust."""
+    return sorted((ROOT / "tests").glob("test_trust_*.py"))
+
+
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The report in a file, or None."""
-    return dict(json.loads(path.read_text())) if path.exists() and path.stat().st_size else None
+    """The report in a file with the day on which it was written, or None."""
+    if not path.exists() or not path.stat().st_size:
+        return None
+    return {**json.loads(path.read_text()), "measured": datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()}
 
 
 def read_tests(paths: Sequence[Path]) -> dict[str, Any]:
@@ -67,6 +76,7 @@ def read_tests(paths: Sequence[Path]) -> dict[str, Any]:
     cases = [case for path in paths for case in ElementTree.parse(path).iter("testcase")]
     failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
     skipped = [case for case in cases if case.find("skipped") is not None]
+    ran = {case.get("classname", "").split(".")[1] for case in cases if "." in case.get("classname", "")}
     names = [f"{case.get('classname', '').removeprefix('tests.')}.{case.get('name')}" for case in failed]
     counted = {found.get("name", ""): found.get("value", "") for case in cases for found in case.iter("property")}
     return {
@@ -75,6 +85,7 @@ def read_tests(paths: Sequence[Path]) -> dict[str, Any]:
         "skipped": len(skipped),
         "failed_names": names,
         "counted": counted,
+        "files": sorted(ran),
     }
 
 
@@ -140,7 +151,7 @@ def _soak(soak: dict[str, Any]) -> list[str]:
     units = {"rss_mb": "resident memory (MB)", "files": "open files and sockets", "threads": "threads", "children": "child processes"}
     rows = [f"| {units[name]} | {soak['start'][name]:g} | {soak['middle'][name]:g} | {soak['end'][name]:g} |" for name in soak["start"]]
     return [
-        "## Soak", "", f"`python -m benchmarks.soak --minutes {round(soak['minutes'])} --json`: the page served with `--api`, chat, injections as its button starts them and imports",
+        "## Soak", "", f"`python -m benchmarks.soak --minutes {round(soak['minutes'])} --json`, on {soak['measured']}: the page served with `--api`, chat, injections as its button starts them and imports",
         f"that are read and deleted again, at once on one store. Counted at rest after a warm-up of {soak['warm_up_seconds']:.0f} s, in the middle and at the end:", "",
         "| what the page's process holds | start | middle | end |", "|---|---|---|---|", *rows, "", *(f"- {said}" for said in [*soak["grown"], *soak["errors"], *soak["store"]]), "",
     ]  # fmt: skip
@@ -152,8 +163,9 @@ def _faults(faults: dict[str, Any]) -> list[str]:
         ends = "; ".join(f"{times} x {said}" for said, times in list(faults["ended"][kind].items())[:3])
         rows.append(f"| {kind} | {count} | {ends.replace('|', '/').replace(chr(10), ' ')} |")
     return [
-        "## Faults", "", f"`python -m benchmarks.faults --faults {faults['faults']} --seed {faults['seed']} --json` ({faults['seconds']:.0f} s): the real store works in a",
-        "child process; after each fault everything that was acknowledged is looked for. How they ended:", "",
+        "## Faults", "", f"`python -m benchmarks.faults --faults {faults['faults']} --seed {faults['seed']} --json` ({faults['seconds']:.0f} s, on {faults['measured']}): the real store works in a",
+        "child process, and after each fault everything that was acknowledged is looked for. *killed*: by the bench, as the fault, or after it where the work",
+        "went on; *harmless*: a byte that holds nothing; *finished*: the work was done all the same. Numbers in sentences are written N, long ones are cut.", "",
         "| fault | times | most frequent ends |", "|---|---|---|", *rows, "", *(f"- {failure}" for failure in faults["failures"]), "",
     ]  # fmt: skip
 
@@ -162,7 +174,7 @@ def _canaries(privacy: dict[str, Any]) -> list[str]:
     sides = [(side, row) for side, row in privacy.items() if isinstance(row, dict) and "mean_rank" in row]
     told = privacy["membership"]
     return [
-        "## Canaries", "", f"`python -m benchmarks.privacy --json` on `{privacy['base']}` (seed {privacy['seed']}, at most {privacy['epochs']} epochs, {privacy['seconds']:.0f} s). Two profiles are each taught",
+        "## Canaries", "", f"`python -m benchmarks.privacy --json` on `{privacy['base']}` (seed {privacy['seed']}, at most {privacy['epochs']} epochs, {privacy['seconds']:.0f} s, on {privacy['measured']}). Two profiles are each taught",
         "codes of five digits that nobody could guess, until their adapters say them; each code is then asked for with a wording that was not trained on. *Said* is what",
         f"greedy decoding says to the letter. The rank is among {CANDIDATES} codes of the same form: {privacy['chance_rank']:g} by chance, 1 for one that is known. *By chance* is how often",
         "models that know nothing rank so many codes as low or lower. Three rows must know their codes (an adapter its own, and those that were kept), the others must not.", "",
