@@ -123,17 +123,17 @@ class Lessons:
             group = rng.randrange(len(self.pool.starts) - 1)
             members = range(self.pool.starts[group], self.pool.starts[group + 1])
             for place in rng.sample(members, min(TOGETHER, len(members))):
-                ids = [self.user, *self.pool.tokens[place], self.end, self.assistant]
-                if used + len(ids) > LENGTH:
+                turn = [self.user, *self.pool.tokens[place], self.end, self.assistant]
+                if used + len(turn) > LENGTH:
                     row += 1
                     if row == self.rows:
                         break
                     used, branch = self._open(arrays, documents, row)
                 branch += 1
-                span = slice(used, used + len(ids))
-                arrays[:, row, span] = ids, range(len(self.trunk), len(self.trunk) + len(ids)), [branch] * len(ids)
+                span = slice(used, used + len(turn))
+                arrays[:, row, span] = turn, range(len(self.trunk), len(self.trunk) + len(turn)), [branch] * len(turn)
                 documents[row, span] = 0
-                used += len(ids)
+                used += len(turn)
                 ends.append(row * LENGTH + used - 1)
                 chosen.append(place)
         ends, chosen = ends[: self.most], chosen[: self.most]
@@ -141,7 +141,8 @@ class Lessons:
         padded = torch.tensor(ends + [-1] * (self.most - len(ends)))
         vectors = torch.zeros(self.most, SIZE)
         vectors[: len(chosen)] = self.pool.vectors[chosen]
-        return Sentences(*map(torch.from_numpy, (arrays[0], arrays[1], documents, arrays[2])), padded, vectors, self.pool.vectors[others])
+        ids, positions, branches = map(torch.from_numpy, arrays)
+        return Sentences(ids, positions, torch.from_numpy(documents), branches, padded, vectors, self.pool.vectors[others])
 
     def _open(self, arrays: np.ndarray, documents: np.ndarray, row: int) -> tuple[int, int]:
         size = len(self.trunk)
