@@ -17,6 +17,7 @@ from benchmarks.ablations import make_case
 from benchmarks.quality import RESULTS, machine, write_row
 from memory.store import Trial
 from tuning.bases import LoadedBase, load_base, resolve_base
+from tuning.clock import worked
 from tuning.examples import build_examples
 from tuning.priors import MOST, PRIORS, Prior, best_parameters, load_prior, observations_of, write_prior
 from tuning.recipe import Recipe
@@ -27,7 +28,7 @@ def search_person(loaded: LoadedBase, number: int, options: argparse.Namespace) 
     """All trials of one generated person, as a raw row."""
     case = make_case(loaded, options.facts, 1000 + number)  # persons that no other benchmark asks
     examples = build_examples(loaded, case.facts, case.questions, number, case.views, Recipe())
-    deadline = time.monotonic() + 60 * options.minutes
+    deadline = worked() + 60 * options.minutes
     found = search(
         loaded,
         examples,

@@ -1,12 +1,12 @@
 """The Optuna study on a tiny real base: trial 0 is the default, later ones come from the space, the best is kept, the base is untouched."""
 
-import time
 from dataclasses import replace
 
 import pytest
 import torch
 
 from tuning.adapters import LAYER_SETS, LoraPlan
+from tuning.clock import worked
 from tuning.errors import Cancelled
 from tuning.examples import Example
 from tuning.priors import Observation, Prior, best_parameters, load_prior, observations_of, read_prior, write_prior
@@ -34,7 +34,7 @@ def test_a_study_keeps_the_best_trial_and_leaves_the_base_as_it_was(tiny):
     with torch.no_grad():
         before = tiny.model(input_ids=ids).logits
     heard = []
-    result = search(tiny, examples(), 4, 2, time.monotonic() + 9999, seed=1, on_trial=heard.append)
+    result = search(tiny, examples(), 4, 2, worked() + 9999, seed=1, on_trial=heard.append)
     assert [trial.number for trial in result.trials] == [0, 1, 2, 3] == [trial.number for trial in heard]
     first = result.trials[0].plan
     default = default_plan(tiny, 2)
@@ -53,7 +53,7 @@ def test_a_study_keeps_the_best_trial_and_leaves_the_base_as_it_was(tiny):
 
 
 def test_no_second_trial_is_begun_without_time_for_it(tiny):
-    result = search(tiny, examples(), 5, 2, time.monotonic(), seed=0)
+    result = search(tiny, examples(), 5, 2, worked(), seed=0)
     assert len(result.trials) == 1 and result.best is not None  # trial 0 always leaves an adapter
 
 
@@ -62,7 +62,7 @@ def test_a_cancelled_search_takes_its_adapter_off(tiny):
         raise Cancelled("stop")
 
     with pytest.raises(Cancelled):
-        search(tiny, examples(), 2, 1, time.monotonic() + 60, seed=0, on_progress=cancel)
+        search(tiny, examples(), 2, 1, worked() + 60, seed=0, on_progress=cancel)
     assert not any("lora" in name for name, _ in tiny.model.named_parameters())
 
 
@@ -77,9 +77,9 @@ def told(trials: list[TrialResult]) -> list[tuple]:
 
 @pytest.mark.parametrize("sampler", ["gp", "tpe"])
 def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(tiny, sampler):
-    whole = search(tiny, examples(), 4, 2, time.monotonic() + 9999, seed=3, sampler=sampler, rungs=False)
-    begun = search(tiny, examples(), 2, 2, time.monotonic() + 9999, seed=3, sampler=sampler, rungs=False)
-    resumed = search(tiny, examples(), 4, 2, time.monotonic() + 9999, seed=3, sampler=sampler, rungs=False, resumed=begun)
+    whole = search(tiny, examples(), 4, 2, worked() + 9999, seed=3, sampler=sampler, rungs=False)
+    begun = search(tiny, examples(), 2, 2, worked() + 9999, seed=3, sampler=sampler, rungs=False)
+    resumed = search(tiny, examples(), 4, 2, worked() + 9999, seed=3, sampler=sampler, rungs=False, resumed=begun)
     assert told(resumed.trials) == told(whole.trials)
     assert resumed.best.number == whole.best.number and resumed.weights == whole.weights
 
@@ -90,9 +90,9 @@ def test_a_trial_behind_on_a_part_of_the_facts_is_stopped_there(tiny):
     from tuning.trial import make_task, run_trial
 
     task = make_task(tiny, examples(), Recipe(), [])
-    stopped, kept = run_trial(task, 3, LoraPlan(epochs=3), 0, time.monotonic() + 60, prune=lambda score: True)
+    stopped, kept = run_trial(task, 3, LoraPlan(epochs=3), 0, worked() + 60, prune=lambda score: True)
     assert stopped.state == "pruned" and kept is None and "recall" not in stopped.values and "first_rung" in stopped.values
-    ended, kept = run_trial(task, 3, LoraPlan(epochs=3), 0, time.monotonic() + 60, prune=lambda score: False)
+    ended, kept = run_trial(task, 3, LoraPlan(epochs=3), 0, worked() + 60, prune=lambda score: False)
     assert ended.state == "complete" and kept is not None and {"quality", "forgetting"} <= set(ended.values)
     assert not any("lora" in name for name, _ in tiny.model.named_parameters())
 

@@ -10,16 +10,17 @@ import torch
 from memory.store import Fact
 from tuning import half, likelihood, step
 from tuning.adapters import LoraPlan, attach, detach
+from tuning.clock import worked
 from tuning.distil import Lesson, lesson_loss, take_lessons, teacher_prompts
 from tuning.errors import BadRecipe, OutOfMemory
 from tuning.examples import Example
 from tuning.half import Keeper, Loop
 from tuning.kept import Epoch, Kept, Training
-from tuning.likelihood import answer_logits, encode_example, pad_batch
+from tuning.likelihood import Encoded, answer_logits, encode_example, pad_batch
 from tuning.prompts import NEVER_TOLD, render_chat
 from tuning.recipe import Recipe, load_recipe, parse_recipe
 from tuning.step import StepLoss, weighted_mean
-from tuning.train import encode_examples, train
+from tuning.train import batches, encode_examples, train
 from tuning.trial import make_task, run_trial
 
 FACT = Fact(1, "Your cat is called Biscuit.", None, "study", "active", None, None, "")
@@ -93,7 +94,7 @@ def test_the_best_epoch_is_kept_and_put_back():
 
 
 def test_training_stops_once_held_out_questions_are_answered(tiny):
-    plan = LoraPlan(rank=16, learning_rate=2e-2, alpha=32, epochs=60)
+    plan = LoraPlan(rank=16, learning_rate=5e-3, alpha=32, epochs=60)
     model = attach(tiny, plan, seed=0)
     training = encode_examples(tiny, [recall(f"What is my cat called{mark}") for mark in ("?", "??", ", please?")])
     training += [encode_example(tiny, render_chat("How old is my dog?"), NEVER_TOLD)] * 3
@@ -119,11 +120,11 @@ def test_switches_are_read_and_stored():
 
 def loss_of_a_late_training(tiny, least: int) -> float:
     """The loss after ten epochs that all lie past the deadline."""
-    plan = LoraPlan(rank=16, learning_rate=2e-2, alpha=32, epochs=10)
+    plan = LoraPlan(rank=16, learning_rate=5e-3, alpha=32, epochs=10)
     training = encode_examples(tiny, [recall(f"What is my cat called{mark}") for mark in ("?", "??", ", please?", "!?")] * 4)
     model = attach(tiny, plan, seed=0)
     try:
-        recipe, past = Recipe(early_stop=False), time.monotonic() - 1
+        recipe, past = Recipe(early_stop=False), worked() - 1
         return train(tiny, model, plan, training, [], [], 0, recipe=recipe, deadline=past, least_epochs=least).epochs[-1].loss
     finally:
         detach(model)
@@ -150,7 +151,7 @@ def course(tiny, keeper: Keeper | None = None, stop: int = 0, prune: bool = True
     ]
     task = make_task(tiny, rows, Recipe(), [])
     plan = LoraPlan(rank=8, learning_rate=1e-2, alpha=16, epochs=6)
-    return run_trial(task, 2, plan, 5, time.monotonic() + 300, (lambda score: False) if prune else None, None, on_progress, keeper=keeper)
+    return run_trial(task, 2, plan, 5, worked() + 300, (lambda score: False) if prune else None, None, on_progress, keeper=keeper)
 
 
 @pytest.mark.parametrize("stop", [2, 5, 9])  # in the first rung, at the beginning and in the middle of the training on all
@@ -238,3 +239,11 @@ def test_a_training_goes_on_in_parts_and_ends_in_a_sentence_where_not_even_one_e
     monkeypatch.setattr(step, "answer_logits", lambda *batch: (_ for _ in ()).throw(RuntimeError("shapes cannot be multiplied")))
     with pytest.raises(RuntimeError, match="shapes"):
         course(tiny)  # another error is not taken for a lack of memory
+
+
+def test_a_small_chat_is_trained_in_many_small_batches():
+    few = [Encoded([1] * 40, [2] * 10) for _ in range(60)]
+    many = [Encoded([1] * 40, [2] * 10) for _ in range(1200)]
+    small, large = (batches(examples, range(len(examples)), Random(0)) for examples in (few, many))
+    assert len(small) >= 12 and sorted(number for batch in small for number in batch) == list(range(60))
+    assert {len(batch) for batch in large[:-1]} <= {24, 32, 1200 % 32} and len(large) < 45

@@ -26,6 +26,8 @@ from tuning.recipe import Recipe
 from tuning.step import add_gradient
 
 TOKENS_A_BATCH = 1600
+LEAST_STEPS = 12  # of an epoch: a small chat in two or three large batches would end its training while it still warms up
+LEAST_TOKENS = 200
 WARM_UP = 10
 CLIP = 1.0
 SURE = 0.8  # least token probability from which an example is only reviewed
@@ -53,13 +55,15 @@ def encode_examples(loaded: LoadedBase, examples: Sequence[Example], recipe: Rec
 
 
 def batches(examples: Sequence[Encoded], chosen: Sequence[int], rng: Random) -> list[list[int]]:
-    """The numbers of the chosen examples in batches: like lengths together, about `TOKENS_A_BATCH` padded tokens, in random order."""
+    """The numbers of the chosen examples in batches: like lengths together, in random order, about `TOKENS_A_BATCH` padded tokens or, of few
+    examples, as many as leave `LEAST_STEPS` batches of them all."""
+    most = min(TOKENS_A_BATCH, max(LEAST_TOKENS, sum(map(len, examples)) // LEAST_STEPS))
     order = sorted(chosen, key=lambda number: (len(examples[number]) // 8, rng.random()))
     found: list[list[int]] = []
     current: list[int] = []
     for number in order:
         longest = max([len(examples[number]), *(len(examples[other]) for other in current)])
-        if current and longest * (len(current) + 1) > TOKENS_A_BATCH:
+        if current and longest * (len(current) + 1) > most:
             found.append(current)
             current = []
         current.append(number)
