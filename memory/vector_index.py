@@ -110,6 +110,9 @@ def _current(db: Database, profile_id: int, kind: str, model: str) -> VectorInde
     removed = embeddings.removals(db)
     index = _kept.get(key)
     if index is None or index.removed != removed:
+        # Something was deleted since: every index of this store from before is stale, and one of a deleted profile would never be asked for again.
+        for stale in [other for other, held in _kept.items() if other[0] == key[0] and held.removed != removed]:
+            del _kept[stale]
         index = _kept[key] = VectorIndex(removed=removed)
     newest = embeddings.last_row(db)
     if index.last_row < newest:
