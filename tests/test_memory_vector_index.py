@@ -66,7 +66,7 @@ def test_what_is_added_removed_or_no_longer_mine_is_seen_at_once(db: Database) -
 
 
 def test_the_vectors_of_a_deleted_profile_do_not_stay_in_memory(db: Database) -> None:
-    """A soak found 0.3 MB more for every person that had been deleted."""
+    """They had stayed until the process ended."""
     profile, ids, vectors = stored(db, 10)
     assert vector_index.nearest(db, profile, "message", "m", vectors[3], 1) == [ids[3]]
     other = create_profile(db, "ben").id
