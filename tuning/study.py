@@ -122,14 +122,14 @@ def source_of(fact: str, message: str) -> str:
 def loses(fact: str, sentence: str) -> bool:
     """Whether a fact lacks a name or number of its sentence or, where neither holds any, most of the sentence's words."""
     told, known = _stems(sentence), _stems(fact)
-    names, numbers = (
-        ({word.lower()[:4] for word in _INNER_NAME.findall(text)} for text in (sentence, fact)),
-        map(_numbers, (sentence, fact)),
-    )
-    (named, kept_names), (counted, kept_numbers) = names, numbers
-    if not (named & told <= known and counted <= kept_numbers):
+    if not (_names(sentence) & told <= known and _numbers(sentence) <= _numbers(fact)):
         return True
-    return not (kept_names or kept_numbers) and len(told & known) < LEAST_TOLD * len(told)
+    return not (_names(fact) or _numbers(fact)) and len(told & known) < LEAST_TOLD * len(told)
+
+
+def _names(text: str) -> set[str]:
+    """The stems of words with a capital inside a sentence."""
+    return {word.lower()[:4] for word in _INNER_NAME.findall(text)}
 
 
 _INNER_NAME = re.compile(r"(?<=[a-z,'] )[A-Z][a-z]+")
@@ -187,7 +187,7 @@ def _fault(fact: str, message: str) -> str | None:
     if _repeats(fact):
         return "fact repeats itself"
     said = normal_words(message)
-    if not set(re.findall(r"\d+", fact)) <= set(re.findall(r"\d+", " ".join(said) + " " + message)):
+    if not _numbers(fact) <= _numbers(" ".join(said) + " " + message):
         return "fact holds a number that the message does not"
     stems = {word[:4] for word in said}
     content = [word for word in normal_words(fact) if word not in STOP_WORDS]
