@@ -6,12 +6,14 @@ Only where every visitor has a folder of their own (app/access.py, `apart`); who
 import json
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
 import psutil  # type: ignore[import-untyped]
 
 from app import access
+from app.sessions import forget_closed
 from app.speakers import SPEAKERS
 
 GRACE_SECONDS = 30.0  # a reload closes the page and opens it again
@@ -74,12 +76,15 @@ def note_arrival(request: gr.Request) -> None:
         GUESTS.arrive(home, request.session_hash)
 
 
-def note_leaving(request: gr.Request) -> None:
-    """The page was closed or loaded anew."""
-    home = access.guest_home()
-    if home is not None and request is not None and request.session_hash:
-        GUESTS.leave(home, request.session_hash)
+def make_leaving(page: gr.Blocks) -> Callable[[gr.Request], None]:
+    """What happens when the page was closed or loaded anew: a guest has left, and closed pages are forgotten."""
 
+    def note_leaving(request: gr.Request) -> None:
+        home = access.guest_home()
+        if home is not None and request is not None and request.session_hash:
+            GUESTS.leave(home, request.session_hash)
+        forget_closed(page)
 
-# It asks access.py itself: Gradio calls it when the browser is gone, so there is nobody to tell a sentence.
-note_leaving.checks_access = True  # type: ignore[attr-defined]
+    # It asks access.py itself: Gradio calls it when the browser is gone, so there is nobody to tell a sentence.
+    note_leaving.checks_access = True  # type: ignore[attr-defined]
+    return note_leaving

@@ -24,12 +24,13 @@ from app.endpoints import publish
 from app.gate import Gate
 from app.import_tab import build_import_tab
 from app.inject_tab import build_inject_tab
-from app.leaving import note_arrival, note_leaving
+from app.leaving import make_leaving, note_arrival
 from app.locking import watch as watch_idle
 from app.memories_tab import build_memories_tab
 from app.privacy_panel import build_lock, build_privacy_panel
 from app.profiles_tab import build_profiles_tab
 from app.results_tab import build_results_tab
+from app.sessions import OPEN_MOST
 from app.theme import CSS, THEME
 from app.visitor import Panel, Shared, render_summary
 from app.welcome_tab import build_welcome_tab, is_shared
@@ -84,7 +85,7 @@ def build_page() -> gr.Blocks:
             build_screen(page)
             if code == "en":
                 publish()
-                page.unload(note_leaving)
+                page.unload(make_leaving(page))
     say.speak("en")
     return page
 
@@ -213,6 +214,7 @@ def serve(page: gr.Blocks, host: str, port: int, accounts: Accounts | None = Non
     page.queue(api_open=False).launch(
         server_name=host, server_port=port, share=False, quiet=True, prevent_thread_lock=True, show_error=False, inbrowser=False,
         theme=THEME, css=CSS, footer_links=[], run_history=False, enable_monitoring=False, mcp_server=False, pwa=False, ssr_mode=False,
+        state_session_capacity=OPEN_MOST,
         max_file_size=say.LARGEST_UPLOAD, allowed_paths=[], blocked_paths=[str(data_folder())], strict_cors=True, _frontend=False,
         app_kwargs={
             "middleware": [Middleware(Gate, doors=doors, host=host, port=port, accounts=accounts, token=token)],

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from gradio_client import Client
 
-from app import access, endpoints, page
+from app import access, endpoints, page, sessions
 from app import sentences as say
 from app.leaving import GUESTS, Guests
 from memory.demo import import_demo
@@ -94,6 +95,25 @@ def test_the_named_endpoints_answer_programs_and_everything_else_is_private(open
         client.predict("nobody", api_name="/facts")
     with pytest.raises(Exception):  # noqa: B017 - whatever the client makes of a refusal
         Client(f"http://127.0.0.1:{PORT}/", verbose=False)
+
+
+def test_what_is_kept_of_closed_pages_is_dropped(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "CLOSED_MOST", 1)
+    monkeypatch.setattr("gradio.utils.get_heartbeat_rate", lambda: 0.2)  # how soon it sees that a page was closed
+    kept = opened.state_holder.session_data
+    staying = Client(f"http://127.0.0.1:{PORT}/", headers=BEARER, verbose=False)
+    staying.predict(api_name="/profiles")
+    for _ in range(4):
+        leaving = Client(f"http://127.0.0.1:{PORT}/", headers=BEARER, verbose=False)
+        leaving.predict(api_name="/profiles")
+        leaving.close()
+    deadline = time.monotonic() + 60
+    while len(kept) > 2 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert len(kept) == 2 and staying.session_hash in kept
+    opened.state_holder.time_last_used.update(dict.fromkeys(kept, datetime.now() - timedelta(hours=2)))
+    sessions.forget_closed(opened)
+    assert list(kept) == [staying.session_hash]
 
 
 def test_without_api_there_is_no_such_endpoint_and_the_token_is_kept_for_its_owner(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,10 +104,8 @@ def _generate_batch(
     running = torch.ones(len(prompts), dtype=torch.bool, device=device)
     cache: Any = None
     for _ in range(max_new_tokens):
-        result = loaded.model(
-            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
-        )
-        cache = result.past_key_values
+        result = loaded.model(input_ids=ids, attention_mask=mask, position_ids=positions, cache=cache, use_cache=True, logits_to_keep=1)
+        cache = result.cache
         token = pick(result.logits[:, -1], temperature)
         sure = result.logits[:, -1].float().softmax(-1).gather(1, token[:, None])[:, 0].tolist()
         running &= ~torch.isin(token, ends.to(device))
@@ -179,8 +177,8 @@ class Stream:
         """Write one token; False once the answer has ended."""
         if len(self._tokens) >= self.max_new_tokens:
             return False
-        result = self.loaded.model(input_ids=self._next, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
-        self._cache = result.past_key_values
+        result = self.loaded.model(input_ids=self._next, cache=self._cache, use_cache=True, logits_to_keep=1)
+        self._cache = result.cache
         token = int(result.logits[0, -1].argmax())
         if token in end_tokens(self.loaded).tolist():
             return False

@@ -74,9 +74,9 @@ def answer_logits(model: torch.nn.Module, ids: Tensor, mask: Tensor, labels: Ten
     shared = shared_prefix(ids, width)
     options: dict[str, Any] = {"attention_mask": mask, "logits_to_keep": kept, "use_cache": False}
     if shared:
-        cache = model(input_ids=ids[:1, :shared], use_cache=True, logits_to_keep=1).past_key_values
+        cache = model(input_ids=ids[:1, :shared], use_cache=True, logits_to_keep=1).cache
         cache.batch_repeat_interleave(ids.shape[0])
-        options |= {"past_key_values": cache, "use_cache": True}
+        options |= {"cache": cache, "use_cache": True}
     logits = model(input_ids=ids[:, shared:], **options).logits[:, :-1]
     due = due[:, width:]
     return logits[due], labels[:, 1 + width :][due], due.nonzero()[:, 0]
