@@ -129,6 +129,7 @@ def show_forgotten(result: Row) -> str:
     lines = [f"Forgotten: {went or 'there was nothing'}."]
     if stale:
         lines.append("An adapter still knows it and is not used any more: inject again, and it is replaced by one that never saw it.")
+    lines += _kept_messages(kinds)
     if certificate:
         lines.append(f"Certificate {certificate} (python -m memory certificates --profile NAME).")
     return "\n".join(lines)
@@ -153,8 +154,19 @@ def show_certificates(result: list[Row]) -> str:
         what = "everything" if row["kind"] == "all" else f"{row['kind']} {row['number']}"
         found = "the file still has to be purged" if row["traces_found"] is None else f"found in {row['traces_found']} files afterwards"
         lines.append(f"{row['certificate']:>5}  {_time(row['forgotten_at'])}{what}: {found}{_weights(row)}.")
+        lines += [f"       {said}" for said in _kept_messages(row["removed"])]
         lines += [f"       Your own backup {name} may still hold it." for name in row["own_backups"]]
     return "\n".join(lines) or "Nothing was forgotten yet."
+
+
+def _kept_messages(removed: Row) -> list[str]:
+    """What is said where a fact went and the messages that it came from stay."""
+    count = removed.get("messages_excluded")
+    if not count:
+        return []
+    return [
+        f"{_count(count, 'message')} that said it stayed, never to be learnt again (messages: excluded); forget --message ID deletes one for good."
+    ]
 
 
 def _weights(row: Row) -> str:

@@ -1,6 +1,8 @@
 """Really forgotten: rows, quotations, examples, files; stale adapters are refused; certificates hold no content; a probe tells known from unknown."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +233,28 @@ def test_a_model_in_memory_does_not_outlive_what_it_forgot(tiny_folder: Path, db
             speaker.stream("adapter", "What is my code?")
         assert speaker.answer("base", ["What is my code?"], 4)[0].side == "base"
     speakers.release()
+
+
+@pytest.mark.slow
+def test_a_person_forgets_by_command_and_gets_a_certificate_with_a_probe(home: Path, tmp_path: Path) -> None:
+    chat = tmp_path / "chat.txt"
+    said = ("My cat is called Biscuit.", "I live in Vellmar.", "My rent is 940 euros.")
+    chat.write_text("".join(f"[01.02.25, 10:0{n}] Ana: {text}\n" for n, text in enumerate(said)), encoding="utf-8")
+
+    def run(module: str, *args: str) -> str:
+        done = subprocess.run([sys.executable, "-m", module, *args], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+    short = ("--budget", "quick", "--minutes", "0.2")
+    run("memory", "import", str(chat), "--profile", "ana", "--me", "Ana")
+    run("tuning", "inject", "--profile", "ana", *short)
+    facts = json.loads(run("memory", "facts", "--profile", "ana", "--json"))
+    cat = next(fact for fact in facts if "Biscuit" in fact["text"])
+    told = run("tuning", "forget", "--profile", "ana", "--fact", str(cat["id"]), *short)
+    assert "found in 0 files" in told and "replaced by adapter 2, which recalls it no better than the base" in told
+    assert "1 message that said it stayed" in told
+    (certificate,) = json.loads(run("memory", "certificates", "--profile", "ana", "--json"))
+    probe = certificate["probe"]
+    assert probe["forgotten"] and probe["before"][0]["rank"] < probe["after"][0]["rank"] and "Biscuit" not in json.dumps(certificate)
+    assert len(json.loads(run("memory", "facts", "--profile", "ana", "--json"))) == len(facts) - 1
