@@ -1,8 +1,8 @@
 """The blind test: a question and a pair of sides come in, two answers of one model come out, shuffled on the server.
 
 What keeps it blind: the order is drawn here for each question and leaves the server only after the vote; both sides
-have searched and read their prompt before either shows a word; they are written in turn, a token each; and neither pane
-is finished before the other.
+have searched and read their prompt before either shows a word; they are written together, a token each (`tuning/pair.py`);
+and neither pane is finished before the other.
 """
 
 import random
@@ -52,12 +52,14 @@ def write_answers(
 
     streams = [speaker.stream(side, answers.question, history_of(side, earlier)) for side in answers.sides]
     answers.notes = [list(stream.notes) for stream in streams]
-    running = [True, True]
-    while any(running) and not stopped():
-        running = [more and stream.step() for more, stream in zip(running, streams, strict=True)]
-        answers.texts = [stream.text for stream in streams]
+    pair = speaker.pair(streams)
+    more = True
+    while more and not stopped():
+        more = pair.step()
+        answers.texts = pair.texts
         yield
-    answers.lifts = [measure_lift(speaker, stream.side, stream.stream.chat, stream.text) for stream in streams]
+    if speaker.model is not None:  # of a model that runs elsewhere no lift can be measured
+        answers.lifts = [measure_lift(speaker, stream.side, stream.stream.chat, stream.text) for stream in streams]
 
 
 def history_of(side: str, earlier: Sequence[Turn]) -> list[ChatMessage]:

@@ -186,14 +186,14 @@ def test_saving_waits_for_its_time_and_costs_at_most_a_fortieth(tiny, monkeypatc
 
 def gradients(tiny, most: int, fits: int, monkeypatch, distil: float = 0.3) -> tuple[list[torch.Tensor], StepLoss]:
     """The gradients of one batch of weighted examples with lessons, where no more than `fits` examples fit into the memory."""
-    real = step.answer_logits
+    real = step.due_logits
 
-    def starved(model, ids, mask, labels):
-        if ids.shape[0] > fits:
+    def starved(loaded, model, examples, kept):
+        if len(examples) > fits:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return real(model, ids, mask, labels)
+        return real(loaded, model, examples, kept)
 
-    monkeypatch.setattr(step, "answer_logits", starved)
+    monkeypatch.setattr(step, "due_logits", starved)
     model = attach(tiny, LoraPlan(rank=4), seed=0)
     try:
         for name, parameter in model.named_parameters():
@@ -207,7 +207,7 @@ def gradients(tiny, most: int, fits: int, monkeypatch, distil: float = 0.3) -> t
         return [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None], found
     finally:
         detach(model)
-        monkeypatch.setattr(step, "answer_logits", real)
+        monkeypatch.setattr(step, "due_logits", real)
 
 
 def test_out_of_memory_halves_what_goes_at_once_and_the_gradient_stays_the_same(tiny, monkeypatch, caplog):
@@ -220,23 +220,23 @@ def test_out_of_memory_halves_what_goes_at_once_and_the_gradient_stays_the_same(
 
 
 def test_a_training_goes_on_in_parts_and_ends_in_a_sentence_where_not_even_one_example_fits(tiny, monkeypatch):
-    real, fits = step.answer_logits, [2]
+    real, fits = step.due_logits, [2]
 
-    def starved(model, ids, mask, labels):
-        if ids.shape[0] > fits[0]:
+    def starved(loaded, model, examples, kept):
+        if len(examples) > fits[0]:
             raise RuntimeError(
                 "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8589934592 bytes"
             )
-        return real(model, ids, mask, labels)
+        return real(loaded, model, examples, kept)
 
-    monkeypatch.setattr(step, "answer_logits", starved)
+    monkeypatch.setattr(step, "due_logits", starved)
     result, kept = course(tiny)
     assert kept is not None and result.values["examples_at_once"] in (1, 2)
     fits[0] = 0
     with pytest.raises(OutOfMemory, match="not suffice to train on even one example"):
         course(tiny)
     assert not any("lora" in name for name, _ in tiny.model.named_parameters())
-    monkeypatch.setattr(step, "answer_logits", lambda *batch: (_ for _ in ()).throw(RuntimeError("shapes cannot be multiplied")))
+    monkeypatch.setattr(step, "due_logits", lambda *batch: (_ for _ in ()).throw(RuntimeError("shapes cannot be multiplied")))
     with pytest.raises(RuntimeError, match="shapes"):
         course(tiny)  # another error is not taken for a lack of memory
 

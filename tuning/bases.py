@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from memory.loading import LOADING
 from tuning.errors import UnknownBase
+from tuning.frozen import FrozenStates
 
 POCKET = Path(__file__).resolve().parents[1] / "pocket" / "weights"
 PRECISIONS = ("auto", "fp32", "bf16", "nf4")
@@ -64,6 +65,7 @@ class LoadedBase:
     precision: str
     layers: int
     targets: list[str] = field(default_factory=list)
+    frozen: FrozenStates = field(default_factory=FrozenStates, repr=False)
 
 
 def resolve_base(base_id: str | None = None) -> Base:

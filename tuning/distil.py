@@ -14,7 +14,7 @@ from torch.nn.functional import log_softmax
 from memory.store import Fact
 from tuning.bases import LoadedBase
 from tuning.examples import NEAR, Example, nearest_facts
-from tuning.likelihood import answer_logits, encode_example, pad_batch
+from tuning.likelihood import due_logits, encode_example
 from tuning.prompts import render_chat
 
 BATCH = 48
@@ -50,7 +50,7 @@ def take_lessons(loaded: LoadedBase, examples: Sequence[Example], facts: Sequenc
     order = sorted(range(len(encoded)), key=lambda number: len(encoded[number]))
     for start in range(0, len(order), BATCH):
         chosen = order[start : start + BATCH]
-        logits, tokens, rows = answer_logits(loaded.model, *pad_batch(loaded, [encoded[number] for number in chosen]))
+        logits, tokens, rows = due_logits(loaded, loaded.model, [encoded[number] for number in chosen])
         chances, likeliest = logits.float().softmax(-1).topk(min(top, logits.shape[-1]), dim=-1)
         for row, number in enumerate(chosen):
             own = rows == row
@@ -62,7 +62,7 @@ def take_lessons(loaded: LoadedBase, examples: Sequence[Example], facts: Sequenc
 def lesson_loss(logits: Tensor, rows: Tensor, lessons: Sequence[Lesson | None]) -> Tensor:
     """Mean cross-entropy against the teacher's likeliest tokens over the answer tokens that have a lesson; 0 where none has.
 
-    `logits` (n, vocabulary) and `rows` (n,) are those of `answer_logits`, `lessons` those of the batch's rows.
+    `logits` (n, vocabulary) and `rows` (n,) are those of `due_logits`, `lessons` those of the batch's rows.
     """
     total, count = logits.new_zeros(()), 0
     for row, lesson in enumerate(lessons):

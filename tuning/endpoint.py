@@ -152,6 +152,10 @@ class RemoteSpeaker:
         body = self._body(side, chat, max_new_tokens) | {"stream": True}
         return RemoteStream(_events(f"{self.endpoint.url}/chat/completions", body, self._missing(side)), notes)
 
+    def pair(self, streams: "Sequence[RemoteStream]") -> "RemotePair":
+        """Answers of streams that have not begun, a piece of each in turn."""
+        return RemotePair(list(streams))
+
     def _body(self, side: str, chat: list[ChatMessage], max_new_tokens: int) -> dict[str, Any]:
         endpoint, remembers = self.endpoint, side in WITH_ADAPTER
         model = endpoint.adapter if remembers and endpoint.adapter else endpoint.base
@@ -185,6 +189,26 @@ class RemoteStream:
     def text(self) -> str:
         """The answer so far, without a model's thinking aloud."""
         return _THINKING.sub("", self.written).strip()
+
+
+@dataclass
+class RemotePair:
+    """Answers in the making, as `pair.PairStream` has them."""
+
+    streams: list[RemoteStream]
+
+    def __post_init__(self) -> None:
+        self.running = [True] * len(self.streams)
+
+    @property
+    def texts(self) -> list[str]:
+        """The answers so far."""
+        return [stream.text for stream in self.streams]
+
+    def step(self) -> bool:
+        """Take the next piece of each answer that has not ended; False once all have."""
+        self.running = [more and stream.step() for more, stream in zip(self.running, self.streams, strict=True)]
+        return any(self.running)
 
 
 def open_remote(db: Database, profile: Profile, url: str, base: str | None = None, adapter: str | None = None) -> RemoteSpeaker:

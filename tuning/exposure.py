@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from tuning.bases import LoadedBase
-from tuning.likelihood import Encoded, answer_logits, certainty, encode_example, pad_batch
+from tuning.likelihood import Encoded, certainty, due_logits, encode_example
 from tuning.prompts import render_chat
 
 CANDIDATES = 64
@@ -49,7 +49,7 @@ def log_likelihoods(loaded: LoadedBase, model: torch.nn.Module, examples: Sequen
     found = [0.0] * len(examples)
     for start in range(0, len(order), batch):
         chosen = order[start : start + batch]
-        logits, tokens, rows = answer_logits(model, *pad_batch(loaded, [examples[index] for index in chosen]))
+        logits, tokens, rows = due_logits(loaded, model, [examples[index] for index in chosen])
         logs = logits.float().log_softmax(-1).gather(1, tokens[:, None]).squeeze(1)
         sums = torch.zeros(len(chosen), device=logs.device).index_add(0, rows, logs)
         for index, value in zip(chosen, sums.tolist()):

@@ -14,7 +14,7 @@ from peft import PeftModel
 from tuning.adapters import with_side
 from tuning.bases import LoadedBase
 from tuning.generate import generate
-from tuning.likelihood import Encoded, answer_logits, encode_example, pad_batch
+from tuning.likelihood import Encoded, due_logits, encode_example
 from tuning.negatives import probe_prompts
 from tuning.prompts import is_abstention, render_chat
 
@@ -43,7 +43,7 @@ def answer_loss(loaded: LoadedBase, examples: Sequence[Encoded]) -> float:
     """Mean loss over all answer tokens, with whatever adapter is active."""
     total, count = 0.0, 0
     for start in range(0, len(examples), 24):
-        logits, tokens, _ = answer_logits(loaded.model, *pad_batch(loaded, examples[start : start + 24]))
+        logits, tokens, _ = due_logits(loaded, loaded.model, examples[start : start + 24])
         total += float(torch.nn.functional.cross_entropy(logits.float(), tokens, reduction="sum"))
         count += len(tokens)
     return total / max(1, count)

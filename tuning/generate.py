@@ -168,23 +168,32 @@ class Stream:
 
     def __post_init__(self) -> None:
         self.prompt_tokens = encode_chat(self.loaded, self.chat)
-        self._next = torch.tensor([self.prompt_tokens], device=self.loaded.model.device)
+        self.next = torch.tensor([self.prompt_tokens], device=self.loaded.model.device)  # what the next pass reads
+        self.cache: Any = None
         self._tokens: list[int] = []
-        self._cache: Any = None
+        self._ends = set(end_tokens(self.loaded).tolist())
+
+    @property
+    def full(self) -> bool:
+        """Whether the answer is as long as it may become."""
+        return len(self._tokens) >= self.max_new_tokens
 
     @torch.no_grad()
     def step(self) -> bool:
         """Write one token; False once the answer has ended."""
-        if len(self._tokens) >= self.max_new_tokens:
+        if self.full:
             return False
-        result = self.loaded.model(input_ids=self._next, cache=self._cache, use_cache=True, logits_to_keep=1)
-        self._cache = result.cache
-        token = int(result.logits[0, -1].argmax())
-        if token in end_tokens(self.loaded).tolist():
+        result = self.loaded.model(input_ids=self.next, cache=self.cache, use_cache=True, logits_to_keep=1)
+        self.cache = result.cache
+        return self.take(int(result.logits[0, -1].argmax()))
+
+    def take(self, token: int) -> bool:
+        """Add a token to the answer; False where it ends it, or where the answer is full or began to repeat itself."""
+        if token in self._ends or self.full:
             return False
         self._tokens.append(token)
         kept = end_of_loop(self._tokens)
         self._tokens = self._tokens[:kept]
-        self._next = torch.tensor([[token]], device=self.loaded.model.device)
+        self.next = torch.tensor([[token]], device=self.loaded.model.device)
         self.text = str(self.loaded.tokenizer.decode(self._tokens, skip_special_tokens=True)).strip()
         return kept is None

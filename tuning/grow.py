@@ -105,6 +105,7 @@ def grow_search(
     task = make_task(loaded, [*trained, *held_out], recipe, facts)
     before = _old_recall(task, adapter, examples, fresh)
     outcome, kept = run_trial(task, 0, plan, settings["seed"], deadline, None, None, on_progress, adapter)
+    loaded.frozen.clear()
     assert kept is not None
     outcome.values["old_recall_before"] = before
     grown = from_adapter(loaded, adapter, kept.weights)

@@ -11,10 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tuning import joint
 from tuning.bases import LoadedBase
+from tuning.frozen import FrozenStates
 from tuning.generate import encode_chat, pad_token
 from tuning.prompts import ChatMessage
 from tuning.scores import key_words, normal_words
+from tuning.speed import speed
 
 SHARED_LEAST = 8  # tokens that all prompts of a batch begin with, from which computing them once pays
 SHARED_ROWS = 3
@@ -62,6 +65,26 @@ def pad_batch(loaded: LoadedBase, batch: Sequence[Encoded]) -> tuple[Tensor, Ten
     return ids.to(device), mask.to(device), labels.to(device)
 
 
+def due_logits(
+    loaded: LoadedBase, model: torch.nn.Module, examples: Sequence[Encoded], kept: FrozenStates | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """As `answer_logits`, of a batch of examples, the fastest way that this model allows; states below the lowest LoRA are kept in `kept`."""
+    if not speed().joint or not joint.fits(model):
+        return answer_logits(model, *pad_batch(loaded, examples))
+    shared = shared_tokens([example.prompt for example in examples])
+    return joint.answer_logits(model, examples, shared, kept if speed().frozen else None)
+
+
+def shared_tokens(prompts: Sequence[Sequence[int]]) -> int:
+    """How many leading tokens all prompts share, short of the last one; 0 where sharing would not pay."""
+    if len(prompts) < SHARED_ROWS or not speed().prefix:
+        return 0
+    low, high = min(prompts), max(prompts)
+    shared = next((place for place, (a, b) in enumerate(zip(low, high)) if a != b), min(len(low), len(high)))
+    shared = min(shared, min(map(len, prompts)) - 1)
+    return shared if shared >= SHARED_LEAST else 0
+
+
 def answer_logits(model: torch.nn.Module, ids: Tensor, mask: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Logits where an answer token is due, the tokens due, and their row: (n, vocabulary), (n,), (n,), rows in order.
 
@@ -84,7 +107,7 @@ def answer_logits(model: torch.nn.Module, ids: Tensor, mask: Tensor, labels: Ten
 
 def shared_prefix(ids: Tensor, most: int) -> int:
     """How many leading tokens all rows share, at most `most`; 0 where sharing would not pay."""
-    if ids.shape[0] < SHARED_ROWS:
+    if ids.shape[0] < SHARED_ROWS or not speed().prefix:
         return 0
     same = (ids[:, :most] == ids[0, :most]).all(0).long()
     shared = int(same.cumprod(0).sum())
@@ -92,13 +115,15 @@ def shared_prefix(ids: Tensor, most: int) -> int:
 
 
 @torch.no_grad()
-def certainty(loaded: LoadedBase, model: torch.nn.Module, examples: Sequence[Encoded], batch: int = 64) -> list[tuple[bool, float]]:
+def certainty(
+    loaded: LoadedBase, model: torch.nn.Module, examples: Sequence[Encoded], batch: int = 64, kept: FrozenStates | None = None
+) -> list[tuple[bool, float]]:
     """For each example: whether greedy decoding gives its answer, and the probability of its least likely token."""
     order = sorted(range(len(examples)), key=lambda index: len(examples[index]))
     results: list[tuple[bool, float]] = [(False, 0.0)] * len(examples)
     for start in range(0, len(order), batch):
         chosen = order[start : start + batch]
-        logits, tokens, rows = answer_logits(model, *pad_batch(loaded, [examples[index] for index in chosen]))
+        logits, tokens, rows = due_logits(loaded, model, [examples[index] for index in chosen], kept)
         right = logits.argmax(-1) == tokens
         sure = logits.float().softmax(-1).gather(1, tokens[:, None]).squeeze(1)
         for row, index in enumerate(chosen):

@@ -109,6 +109,7 @@ def search(
                 on_best(result)
         if on_trial:
             on_trial(outcome)
+    loaded.frozen.clear()
     return result
 
 

@@ -18,6 +18,7 @@ from tuning.adapters import from_adapter, with_side
 from tuning.bases import Base, LoadedBase, load_base, resolve_at, resolve_base
 from tuning.errors import NoAdapter
 from tuning.generate import Stream, encode_chat, generate
+from tuning.pair import PairStream
 from tuning.prompts import ChatMessage, render_chat
 
 SIDES = ("base", "rag", "adapter", "hybrid")
@@ -91,6 +92,10 @@ class Speaker:
         self.check_side(side)
         chat, notes = render_side(self.db, self.profile, self.plan, side, question, history)
         return SideStream(self, side, Stream(self.loaded, chat), notes, strength)
+
+    def pair(self, streams: "Sequence[SideStream]") -> PairStream:
+        """Answers of streams that have not begun, written together: a pass a token for all of them. Their adapter is as strong as trained."""
+        return PairStream(self.model, [stream.stream for stream in streams], [stream.side in WITH_ADAPTER for stream in streams])
 
 
 @dataclass

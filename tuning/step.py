@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from tuning.bases import LoadedBase
 from tuning.distil import Lesson, lesson_loss
 from tuning.errors import OutOfMemory
-from tuning.likelihood import Encoded, answer_logits, pad_batch
+from tuning.likelihood import Encoded, due_logits
 
 log = logging.getLogger("keepsake")
 _SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate", "alloc_failed", "bad_alloc")
@@ -75,7 +75,7 @@ def _in_parts(
     found, all_rows = [], []
     for start in range(0, len(batch), most):
         part, taught = batch[start : start + most], lessons[start : start + most]
-        logits, tokens, rows = answer_logits(model, *pad_batch(loaded, part))
+        logits, tokens, rows = due_logits(loaded, model, part, loaded.frozen)
         token_losses = cross_entropy(logits.float(), tokens, reduction="none")
         # A part counts as much as it weighs in the batch; a batch in one part exactly 1.
         loss = weighted_mean(token_losses, part) * (_weight(part, batch) / _weight(batch, batch))

@@ -203,5 +203,5 @@ def _note_sureness(sureness: list[float], batch: Sequence[int], token_losses: Te
 
 def _share(loaded: LoadedBase, model: PeftModel, examples: Sequence[Encoded]) -> float:
     """The share of examples that greedy decoding would answer to the letter."""
-    results = certainty(loaded, model, examples)
+    results = certainty(loaded, model, examples, kept=loaded.frozen)
     return sum(exact for exact, _ in results) / len(results) if results else 1.0

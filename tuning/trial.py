@@ -77,6 +77,7 @@ class Kept:
 
 def make_task(loaded: LoadedBase, examples: Sequence[Example], recipe: Recipe, facts: Sequence[Fact]) -> Task:
     """Encode the examples, take the teacher's lessons and the neutral probe; the base must be bare."""
+    loaded.frozen.clear()  # states of another person's examples
     trained = [example for example in examples if example.split == "train"]
     lessons = take_lessons(loaded, trained, facts, recipe.distil_top) if recipe.distil else []
     held_out = [example for example in examples if example.split == "validation"]

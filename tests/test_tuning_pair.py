@@ -1,0 +1,73 @@
+"""Both answers of a pair in one batch are those of one after the other, token for token, on the real embedded base."""
+
+import pytest
+import torch
+
+from tuning.adapters import LoraPlan, attach, detach
+from tuning.generate import Stream
+from tuning.pair import PairStream, adapter_on
+from tuning.prompts import render_chat
+from tuning.speed import with_speed
+
+QUESTIONS = (
+    "What is my cat called?", "Where do I live?", "Tell me a story about the sea, please, and make it a long one.", "Hi!", "Who is my dentist?",
+    "What should I cook tonight?", "Do you know my sister?", "What did I say about the old mill near Vellmar?",
+)  # fmt: skip
+NOTES = ["Your cat is called Biscuit.", "You live in Vellmar, near the old mill.", "Your dentist is Doctor Aumann."]
+
+
+@pytest.fixture
+def model(pocket):
+    """The embedded base with two LoRAs that change its answers."""
+    made = attach(pocket, LoraPlan(("all", "late"), rank=4), seed=0)
+    for name, parameter in made.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.03)
+    made.eval()
+    yield made
+    detach(made)
+
+
+def written(loaded, model, question, adapted, length=14):
+    notes = [[] if adapter else NOTES for adapter in adapted]
+    pair = PairStream(model, [Stream(loaded, render_chat(question, lines), length) for lines in notes], adapted)
+    steps, joined = 0, False
+    while pair.step():
+        steps, joined = steps + 1, joined or pair._joint is not None
+    return pair.texts, steps, joined
+
+
+def test_answers_of_one_batch_are_those_of_one_after_the_other(pocket, model):
+    joints = 0
+    for place, question in enumerate(QUESTIONS):
+        adapted = [(True, False), (False, True), (True, True)][place % 3]
+        with with_speed(pair=False):
+            apart, steps, joined = written(pocket, model, question, adapted)
+        assert not joined
+        together = written(pocket, model, question, adapted)
+        assert together[:2] == (apart, steps)
+        joints += together[2]
+    assert joints >= len(QUESTIONS) // 2  # of the others one ended at its first token
+
+
+def test_the_sides_differ_and_the_bare_row_is_the_bare_base(pocket, model):
+    ids = torch.tensor([Stream(pocket, render_chat("Where do I live?")).prompt_tokens] * 2)
+    with torch.no_grad(), adapter_on(model, [True, False]):
+        both = pocket.model(input_ids=ids).logits
+    with torch.no_grad():
+        adapted = pocket.model(input_ids=ids).logits[0]
+        with model.disable_adapter():
+            bare = pocket.model(input_ids=ids).logits[1]
+    assert torch.allclose(both[0], adapted, atol=1e-4) and torch.equal(both[1], bare)
+    assert not torch.allclose(both[0], both[1], atol=1e-2)
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_a_model_whose_cache_forgets_is_written_in_turn(pocket, model, monkeypatch):
+    monkeypatch.setattr(PairStream, "_may_join", lambda self: False)
+    assert not written(pocket, model, QUESTIONS[2], (True, False))[2]
+
+
+def test_both_answers_end_at_their_longest(pocket, model):
+    texts, steps, _ = written(pocket, model, QUESTIONS[2], (True, False), length=3)
+    assert steps <= 3 and all(len(pocket.tokenizer(text)["input_ids"]) <= 4 for text in texts)
