@@ -162,7 +162,7 @@ def soak(minutes: float) -> dict[str, Any]:
         report = check_store(home)
     grown = find_growth(counted[1], counted[2])
     return {
-        "ok": not grown and not work.errors and report["ok"] and min(work.done[name] for name in kinds) > 0, "minutes": round((time.monotonic() - started - before) / 60, 2), "warm_up_seconds": round(before, 1),
+        "ok": not grown and not work.errors and report["ok"] and min(work.done[name] for name in kinds) > 0, "asked_minutes": minutes, "minutes": round((time.monotonic() - started - before) / 60, 2), "warm_up_seconds": round(before, 1),
         "rounds": dict(work.done), "start": counted[0], "middle": counted[1], "end": counted[2], "grown": grown, "errors": work.errors,
         "store": report["problems"], "failures": len(grown) + len(work.errors) + len(report["problems"]),
     }  # fmt: skip

@@ -151,7 +151,7 @@ def _soak(soak: dict[str, Any]) -> list[str]:
     units = {"rss_mb": "resident memory (MB)", "files": "open files and sockets", "threads": "threads", "children": "child processes"}
     rows = [f"| {units[name]} | {soak['start'][name]:g} | {soak['middle'][name]:g} | {soak['end'][name]:g} |" for name in soak["start"]]
     return [
-        "## Soak", "", f"`python -m benchmarks.soak --minutes {round(soak['minutes'])} --json`, on {soak['measured']}: the page served with `--api`, chat, injections as its button starts them and imports",
+        "## Soak", "", f"`python -m benchmarks.soak --minutes {soak['asked_minutes']:g} --json`, on {soak['measured']}: the page served with `--api`, chat, injections as its button starts them and imports",
         f"that are read and deleted again, at once on one store. Counted at rest after a warm-up of {soak['warm_up_seconds']:.0f} s, in the middle and at the end:", "",
         "| what the page's process holds | start | middle | end |", "|---|---|---|---|", *rows, "", *(f"- {said}" for said in [*soak["grown"], *soak["errors"], *soak["store"]]), "",
     ]  # fmt: skip

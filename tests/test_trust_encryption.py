@@ -15,6 +15,7 @@ from safetensors.numpy import save
 from app import sentences as say
 from benchmarks.browser import CHROMIUM, HOW_TO_GET_IT, new_screen, open_browser, open_tab, serve_page
 from memory.__main__ import main
+from memory.edge import run_command
 from memory.errors import RunInProgress, StoreBusy, StoreLocked, WrongPassphrase
 from memory.importers import ParsedMessage
 from memory.store import (
@@ -47,6 +48,7 @@ from memory.store import (
     transaction,
     unlock,
 )
+from tuning.__main__ import build_parser
 
 pytestmark = pytest.mark.skipif(engine.cipher is None, reason="sqlcipher3 is not installed: pip install sqlcipher3")
 
@@ -198,7 +200,13 @@ def test_the_commands_encrypt_change_and_decrypt(home: Path, capsys: pytest.Capt
     capsys.readouterr()
     assert main(["messages", "--profile", "ana"]) == 1 and "is not that of the store" in capsys.readouterr().err
     monkeypatch.setenv("KEEPSAKE_PASSPHRASE", "three blue kettles")
-    assert main(["messages", "--profile", "ana"]) == 0 and main(["decrypt"]) == 0
+    assert main(["messages", "--profile", "ana"]) == 0
+    study = home / "study.db"
+    assert (
+        run_command(build_parser(), ["inject", "--profile", "ana", "--storage", f"sqlite:///{study}"]) == 1
+    )  # its examples would lie there in plain text
+    assert "search without --storage" in capsys.readouterr().err and not study.exists()
+    assert main(["decrypt"]) == 0
     assert not is_encrypted(home)
 
 

@@ -111,6 +111,8 @@ def test_a_winner_of_another_process_is_trained_again_here(home, tiny, tmp_path)
 
     job = make_job(tiny)
     result = search_shared(Place(f"sqlite:///{tmp_path}/study.db"), job, tiny, lambda trial: None, lambda *told: None)
+    left = (tmp_path / "study.db").read_bytes()
+    assert len(left) > 10_000 and not any(example.answer.encode() in left for example in job.examples)  # nor in its free pages
     again = _winner(result.trials, {}, job, tiny, lambda *told: None)
     assert again.best.plan == result.best.plan and again.weights == result.weights
 

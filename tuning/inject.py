@@ -15,7 +15,19 @@ from typing import Any
 from sqlite_utils import Database
 
 from memory.errors import KeepsakeError, LeaseLost
-from memory.store import Fact, Profile, beat, current_adapter, finish_run, list_facts, save_adapter, save_examples, save_trial, start_run
+from memory.store import (
+    Fact,
+    Profile,
+    beat,
+    current_adapter,
+    data_folder,
+    finish_run,
+    list_facts,
+    save_adapter,
+    save_examples,
+    save_trial,
+    start_run,
+)
 from memory.store.checkpoints import MATERIAL, drop_checkpoint, drop_checkpoints, load_checkpoint, save_checkpoint, save_weights
 from tuning.accelerator import accelerator
 from tuning.adapters import detach, from_bytes
@@ -81,6 +93,10 @@ def inject(
 
     With `restart` a run that was killed is not gone on with. With a `place` other machines search too (`shared.py`).
     """
+    if place:
+        from tuning.shared import check_readable
+
+        check_readable(data_folder())
     chosen = BUDGETS[budget]
     current = current_adapter(db, profile.id) if mode == "grow" else None
     base = loaded.base if loaded else base_of(current) if current and not base_id else resolve_base(base_id)

@@ -7,18 +7,22 @@ elsewhere are trained again here, from its plan and seed: a database is no place
 
 import json
 import socket
+import sqlite3
 import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from memory.store import is_encrypted
 from tuning.bases import LoadedBase, load_base, resolve_at
 from tuning.clock import worked
 from tuning.errors import SharedStudyFailed
@@ -94,6 +98,7 @@ def search_shared(place: Place, job: Job, loaded: LoadedBase, on_trial: Callable
         kept = run_share(study, job, loaded, place, on_progress)
         trials = [_result(trial) for trial in study.get_trials(deepcopy=False) if trial.state in _DONE]
         study.set_user_attr("job", "")  # what was made from the person's messages does not stay in the database
+        _purge(place)
     for trial in trials:
         on_trial(trial)
     return _winner(trials, kept, job, loaded, on_progress)
@@ -235,6 +240,23 @@ def _open(place: Place, sampler: str, seed: int, create: bool) -> optuna.Study:
                 storage=storage, study_name=place.study, sampler=made, directions=["maximize", "minimize"], load_if_exists=True
             )
         return optuna.load_study(storage=storage, study_name=place.study, sampler=made)
+
+
+def check_readable(home: Path) -> None:
+    """Raises SharedStudyFailed for an encrypted store: while the study runs, its database would hold the examples in plain text."""
+    if is_encrypted(home):
+        raise SharedStudyFailed(
+            "The store is encrypted, and a shared study writes its examples readable into its database: search without --storage, "
+            "or decrypt the store first (python -m memory decrypt)."
+        )
+
+
+def _purge(place: Place) -> None:
+    """A SQLite file keeps what was overwritten in its free pages until it is written anew; servers do that by themselves."""
+    url = make_url(place.url)
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        with closing(sqlite3.connect(url.database, timeout=30)) as db:
+            db.execute("VACUUM")
 
 
 @contextmanager
