@@ -3,10 +3,12 @@
 import pytest
 import torch
 
+from memory.store import create_profile, open_store
 from tuning.adapters import LoraPlan, attach, detach
 from tuning.generate import Stream
 from tuning.pair import PairStream, adapter_on
 from tuning.prompts import render_chat
+from tuning.sides import Speaker
 from tuning.speed import with_speed
 
 QUESTIONS = (
@@ -71,3 +73,26 @@ def test_a_model_whose_cache_forgets_is_written_in_turn(pocket, model, monkeypat
 def test_both_answers_end_at_their_longest(pocket, model):
     texts, steps, _ = written(pocket, model, QUESTIONS[2], (True, False), length=3)
     assert steps <= 3 and all(len(pocket.tokenizer(text)["input_ids"]) <= 4 for text in texts)
+
+
+def test_the_next_turn_reads_only_what_is_new_and_answers_the_same(pocket, model, home):
+    speaker = Speaker(open_store(), create_profile(open_store(), "ana"), pocket, model)
+    answers = {}
+    for known in (False, True):
+        history: list[dict[str, str]] = []
+        with with_speed(conversation=known):
+            for question in QUESTIONS[1:4]:
+                streams = [speaker.stream(side, question, history) for side in ("adapter", "base")]
+                if history and known:
+                    assert len(streams[0].stream.read) > 30 and streams[0].stream.next.shape[1] < len(streams[0].stream.prompt_tokens) // 2
+                for stream in streams:
+                    stream.stream.max_new_tokens = 8
+                pair = speaker.pair(streams)
+                while pair.step():
+                    pass
+                answers.setdefault(known, []).append(pair.texts)
+                history += [{"role": "user", "content": question}, {"role": "assistant", "content": pair.texts[0]}]
+    assert answers[True] == answers[False]
+    first = speaker.stream("adapter", QUESTIONS[1])
+    first.step()  # not done: nobody may take its cache
+    assert speaker.stream("adapter", QUESTIONS[1]).stream.cache is None and first.step() in (True, False)

@@ -22,7 +22,7 @@ PAIRS = (
     ("And my rent?", "It is 940 euros."),
     ("Who is my dentist, the one I went to last spring?", "You have never told me that."),
 )
-OFF = [field.name for field in fields(Speed) if field.name != "pair"]
+OFF = [field.name for field in fields(Speed) if field.name not in ("pair", "conversation")]
 
 
 def batch_of(loaded, pairs=PAIRS, notes=()):

@@ -9,12 +9,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from tuning.bases import LoadedBase
 from tuning.prompts import ChatMessage
 
 BATCH = 48
 ANSWER_TOKENS = 48
+LARGEST_KEPT = 128 * 2**20  # bytes of keys and values that a conversation keeps for its next turn
 
 
 def encode_chat(loaded: LoadedBase, chat: Sequence[ChatMessage]) -> list[int]:
@@ -157,6 +159,11 @@ def end_tokens(loaded: LoadedBase) -> Tensor:
     return torch.tensor(sorted({int(end) for end in [*found, loaded.tokenizer.eos_token_id] if end is not None}))
 
 
+def forgets_nothing(cache: Any) -> bool:
+    """Whether a key-value cache holds every token it has read, as those of sliding windows do not: only such a one may be cut or joined."""
+    return isinstance(cache, DynamicCache) and all(type(layer) is DynamicLayer for layer in cache.layers)
+
+
 @dataclass
 class Stream:
     """One answer being written: call `step()` until it returns False; `text` is what stands so far."""
@@ -165,13 +172,31 @@ class Stream:
     chat: Sequence[ChatMessage]
     max_new_tokens: int = 96
     text: str = ""
+    before: "Stream | None" = None  # an earlier answer of the same conversation and side: what both prompts begin with is not read again
 
     def __post_init__(self) -> None:
         self.prompt_tokens = encode_chat(self.loaded, self.chat)
-        self.next = torch.tensor([self.prompt_tokens], device=self.loaded.model.device)  # what the next pass reads
         self.cache: Any = None
+        self.read: list[int] = []  # the tokens whose keys and values the cache holds
+        self.done = False
         self._tokens: list[int] = []
+        before, self.before = self.before, None
+        if before is not None and before.done:
+            self._go_on_from(before)
+        self.next = torch.tensor([self.prompt_tokens[len(self.read) :]], device=self.loaded.model.device)  # what the next pass reads
         self._ends = set(end_tokens(self.loaded).tolist())
+
+    def _go_on_from(self, before: "Stream") -> None:
+        """Take over the cache of an earlier answer, cut to what both prompts begin with."""
+        cache, read = before.cache, before.read
+        before.cache = None
+        if cache is None or not forgets_nothing(cache):
+            return
+        most = min(len(read), len(self.prompt_tokens) - 1)
+        shared = next((place for place in range(most) if read[place] != self.prompt_tokens[place]), most)
+        if shared and sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers) <= LARGEST_KEPT:
+            cache.crop(shared - len(read))
+            self.cache, self.read = cache, read[:shared]
 
     @property
     def full(self) -> bool:
@@ -182,18 +207,22 @@ class Stream:
     def step(self) -> bool:
         """Write one token; False once the answer has ended."""
         if self.full:
+            self.done = True
             return False
         result = self.loaded.model(input_ids=self.next, cache=self.cache, use_cache=True, logits_to_keep=1)
         self.cache = result.cache
+        self.read += self.next[0].tolist()
         return self.take(int(result.logits[0, -1].argmax()))
 
     def take(self, token: int) -> bool:
         """Add a token to the answer; False where it ends it, or where the answer is full or began to repeat itself."""
         if token in self._ends or self.full:
+            self.done = True
             return False
         self._tokens.append(token)
         kept = end_of_loop(self._tokens)
         self._tokens = self._tokens[:kept]
         self.next = torch.tensor([[token]], device=self.loaded.model.device)
         self.text = str(self.loaded.tokenizer.decode(self._tokens, skip_special_tokens=True)).strip()
+        self.done = kept is not None
         return kept is None

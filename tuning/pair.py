@@ -12,10 +12,10 @@ import torch
 from peft import PeftModel
 from torch import Tensor
 from torch.nn.functional import pad
-from transformers.cache_utils import DynamicCache, DynamicLayer
+from transformers.cache_utils import DynamicCache
 
 from tuning.adapters import with_side
-from tuning.generate import Stream
+from tuning.generate import Stream, forgets_nothing
 from tuning.speed import speed
 
 
@@ -54,8 +54,7 @@ class PairStream:
                     self.running[row] = stream.step()
 
     def _may_join(self) -> bool:
-        caches = [stream.cache for stream in self.streams]
-        return all(isinstance(cache, DynamicCache) and all(type(layer) is DynamicLayer for layer in cache.layers) for cache in caches)
+        return all(forgets_nothing(stream.cache) for stream in self.streams)
 
     def _join(self) -> None:
         lengths = [stream.cache.get_seq_length() for stream in self.streams]
@@ -70,7 +69,8 @@ class PairStream:
     @torch.no_grad()
     def _step_jointly(self) -> None:
         if all(stream.full for stream in self.streams):
-            self.running = [False] * len(self.streams)
+            self._part()
+            self._step_in_turn()
             return
         loaded = self.streams[0].loaded
         self._mask = torch.cat([self._mask, torch.ones_like(self._mask[:, :1])], 1)
@@ -80,6 +80,8 @@ class PairStream:
                 cache=self._joint, use_cache=True, logits_to_keep=1,
             )  # fmt: skip
         self._joint, self._positions = result.cache, self._positions + 1
+        for stream in self.streams:
+            stream.read += stream.next[0].tolist()
         tokens = result.logits[:, -1].argmax(-1).tolist()
         self.running = [stream.take(token) for stream, token in zip(self.streams, tokens)]
         if not all(self.running):

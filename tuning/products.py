@@ -72,10 +72,10 @@ class FeedForward(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weights: FeedForwardWeights, a_gate: Tensor | None, b_gate: Tensor | None, a_up: Tensor | None,
-        b_up: Tensor | None, a_down: Tensor | None, b_down: Tensor | None,
+        ctx: Any, x: Tensor, weights: FeedForwardWeights, a_gate: Tensor, b_gate: Tensor, a_up: Tensor, b_up: Tensor, a_down: Tensor,
+        b_down: Tensor,
     ) -> Tensor:  # fmt: skip
-        """(tokens, width) to the same."""
+        """(tokens, width) to the same; all six factors are given, or all are None."""
         gate_up, down = weights.gate_up, weights.down
         inner = down.shape[1]
         if a_gate is not None:

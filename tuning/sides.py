@@ -20,6 +20,7 @@ from tuning.errors import NoAdapter
 from tuning.generate import Stream, encode_chat, generate
 from tuning.pair import PairStream
 from tuning.prompts import ChatMessage, render_chat
+from tuning.speed import speed
 
 SIDES = ("base", "rag", "adapter", "hybrid")
 WITH_ADAPTER = ("adapter", "hybrid")
@@ -66,6 +67,7 @@ class Speaker:
     adapter_id: int | None = None
     plan: RetrievalPlan = field(default_factory=RetrievalPlan)
     refused: str = ""  # why the profile's adapter is not used, though there is one
+    _last: dict[str, Stream] = field(default_factory=dict, repr=False)  # the newest answer of each side, for the next turn
 
     def check_side(self, side: str) -> None:
         """Raise NoAdapter if the side needs an adapter that is not there."""
@@ -91,7 +93,11 @@ class Speaker:
         """An answer that is written token by token; `strength` scales the adapter (0 leaves the base, 1 is as trained)."""
         self.check_side(side)
         chat, notes = render_side(self.db, self.profile, self.plan, side, question, history)
-        return SideStream(self, side, Stream(self.loaded, chat), notes, strength)
+        if strength != 1.0:
+            return SideStream(self, side, Stream(self.loaded, chat), notes, strength)
+        stream = Stream(self.loaded, chat, before=self._last.get(side) if speed().conversation else None)
+        self._last[side] = stream
+        return SideStream(self, side, stream, notes, strength)
 
     def pair(self, streams: "Sequence[SideStream]") -> PairStream:
         """Answers of streams that have not begun, written together: a pass a token for all of them. Their adapter is as strong as trained."""

@@ -16,7 +16,7 @@ class Speed:
     `prefix`: what all prompts of a batch begin with is computed once. `joint`: Keepsake's own pass over a Llama's layers, one product for
     query, key and value, one for gate and up, LoRAs folded into the weight they stand on. `last`: in that pass the last layer is computed
     only where an answer token is due. `frozen`: what lies below the lowest LoRA is computed once an example and kept over epochs and trials.
-    `pair`: both answers of a blind pair are written in one batch.
+    `pair`: both answers of a blind pair are written in one batch. `conversation`: the next turn reads only what is new in its prompt.
     """
 
     prefix: bool = True
@@ -24,6 +24,7 @@ class Speed:
     last: bool = True
     frozen: bool = True
     pair: bool = True
+    conversation: bool = True
 
 
 _in_force = [Speed()]
