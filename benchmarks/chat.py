@@ -1,0 +1,190 @@
+"""How fast answers are: both panes in one batch against one after the other, plain `generate`, and adapters swapped on one base.
+
+    python -m benchmarks.chat --json
+    python -m benchmarks.chat --questions 4 --profiles 6 --json    # small
+
+In: pocket (or --base) and adapters with random weights that act (speed does not depend on what they know), stored in a store of its own. Out: seconds
+and their ratios, percentiles of an adapter's swap from SQLite, and this process's memory over a round robin of profiles.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import psutil
+import torch
+from sqlite_utils import Database
+
+from benchmarks.quality import machine
+from memory.store import create_profile, current_adapter, load_profile, open_store, save_adapter
+from tuning.adapters import LoraPlan, attach, detach, from_adapter, to_bytes
+from tuning.bases import LoadedBase, load_base, resolve_base
+from tuning.generate import Stream
+from tuning.pair import PairStream
+from tuning.prompts import PROMPT_VERSION, render_chat
+from tuning.speed import with_speed
+
+QUESTIONS = (
+    "What is my cat called?", "Where do I live?", "What should I cook tonight?", "Do you know my sister?", "Tell me about the sea.",
+    "What did I say about the old mill?", "Who is my dentist?", "When is my birthday?", "What music do I like?", "How was my week?",
+)  # fmt: skip
+NOTES = ("Your cat is called Biscuit.", "You live in Vellmar, near the old mill.", "Your dentist is Doctor Aumann.", "You like old jazz.")
+LENGTH = 24  # tokens of every answer: ends are not heeded, so that both ways do the same work
+
+
+class Endless(Stream):
+    """An answer that goes on to its full length whatever the model says."""
+
+    def take(self, token: int) -> bool:
+        """Add a token, whichever it is; False once the answer is full."""
+        self._tokens.append(token)
+        self.next = torch.tensor([[token]], device=self.loaded.model.device)
+        self.text = str(self.loaded.tokenizer.decode(self._tokens, skip_special_tokens=True)).strip()
+        return not self.full
+
+
+def acting(loaded: LoadedBase, seed: int) -> Any:
+    """A rank-16 adapter on all layers whose weights are random and act."""
+    model = attach(loaded, LoraPlan(("all",), 16, 4e-3, 32, 1), seed)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.02)
+    model.eval()
+    return model
+
+
+def ask_both(loaded: LoadedBase, model: Any, question: str, stream: type[Stream] = Endless) -> tuple[list[str], float]:
+    """Both answers, and the seconds until each had its first token."""
+    started = time.monotonic()
+    chats = [render_chat(question), render_chat(question, NOTES)]
+    pair = PairStream(model, [stream(loaded, chat, LENGTH) for chat in chats], [True, False])
+    more, first = pair.step(), time.monotonic() - started
+    while more:
+        more = pair.step()
+    return pair.texts, first
+
+
+def measure_sides(loaded: LoadedBase, questions: list[str]) -> dict[str, Any]:
+    """Pairs written jointly and in turn, question by question in alternation; answers must be the same."""
+    model = acting(loaded, 0)
+    spent: dict[bool, list[float]] = {True: [], False: []}
+    firsts, same = [], 0
+    try:
+        for joint in (True, False):
+            with with_speed(pair=joint):
+                ask_both(loaded, model, questions[0])  # warms up
+        for question in questions:
+            texts = {}
+            for joint in (False, True):
+                started = time.process_time()
+                with with_speed(pair=joint):
+                    texts[joint], first = ask_both(loaded, model, question)
+                spent[joint].append(time.process_time() - started)
+                if joint:
+                    firsts.append(first)
+            same += texts[True] == texts[False]
+    finally:
+        detach(model)
+    return {
+        "both_sides_speedup": round(sum(spent[False]) / sum(spent[True]), 2),
+        "same_answers": f"{same} of {len(questions)}",
+        "first_token_ms": round(1000 * median(firsts), 1),
+    }
+
+
+def measure_tokens(loaded: LoadedBase, questions: list[str]) -> dict[str, Any]:
+    """Tokens a second (of CPU time): a pair as the chat writes it, one stream, and transformers' `generate`; each with the adapter on."""
+    model = acting(loaded, 0)
+
+    def plain(question: str) -> int:
+        stream = Stream(loaded, render_chat(question))
+        loaded.model.generate(
+            stream.next, attention_mask=torch.ones_like(stream.next), max_new_tokens=LENGTH, min_new_tokens=LENGTH, do_sample=False
+        )
+        return LENGTH
+
+    def alone(question: str) -> int:
+        stream = Endless(loaded, render_chat(question), LENGTH)
+        while stream.step():
+            pass
+        return LENGTH
+
+    def pair(question: str) -> int:
+        ask_both(loaded, model, question)
+        return 2 * LENGTH
+
+    ways: dict[str, Callable[[str], int]] = {"generate": plain, "stream": alone, "pair": pair}
+    seconds, written = dict.fromkeys(ways, 0.0), dict.fromkeys(ways, 0)
+    try:
+        for turn, question in enumerate([questions[0], *questions]):
+            for name, way in ways.items():
+                started = time.process_time()
+                count = way(question)
+                if turn:
+                    seconds[name] += time.process_time() - started
+                    written[name] += count
+    finally:
+        detach(model)
+    return {f"tokens_a_second_{name}": round(written[name] / seconds[name], 1) for name in ways}
+
+
+def measure_swaps(db: Database, loaded: LoadedBase, profiles: int, rounds: int) -> dict[str, Any]:
+    """Many profiles in round robin on one base: each adapter read from SQLite and put on, one token written, taken off; memory after each round."""
+    names = [f"person-{number}" for number in range(profiles)]
+    for number, name in enumerate(names):
+        create_profile(db, name)
+        profile = load_profile(db, name)
+        model = acting(loaded, number)
+        weights, config = to_bytes(model, loaded.base)
+        detach(model)
+        save_adapter(db, profile.id, None, weights, config, loaded.base.id, loaded.base.revision, PROMPT_VERSION, [], {})
+    swaps, memory = [], []
+    for _ in range(rounds):
+        for name in names:
+            started = time.monotonic()
+            adapter = current_adapter(db, load_profile(db, name).id)
+            assert adapter is not None
+            model = from_adapter(loaded, adapter)
+            swaps.append(time.monotonic() - started)
+            Stream(loaded, render_chat("Hi!")).step()
+            started = time.monotonic()
+            detach(model)
+            swaps[-1] += time.monotonic() - started
+        memory.append(round(psutil.Process().memory_info().rss / 2**20, 1))
+    ordered = sorted(swaps)
+    return {
+        "swap_p50_ms": round(1000 * median(ordered), 1),
+        "swap_p95_ms": round(1000 * ordered[int(0.95 * (len(ordered) - 1))], 1),
+        "profiles": profiles,
+        "memory_mb_after_each_round": memory,
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.chat", description="How fast answers are.")
+    parser.add_argument("--base", default="pocket")
+    parser.add_argument("--questions", type=int, default=10)
+    parser.add_argument("--profiles", type=int, default=50)
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    loaded = load_base(resolve_base(options.base))
+    questions = [QUESTIONS[number % len(QUESTIONS)] for number in range(options.questions)]
+    report = measure_sides(loaded, questions) | measure_tokens(loaded, questions)
+    with tempfile.TemporaryDirectory() as folder:
+        report |= measure_swaps(open_store(Path(folder)), loaded, options.profiles, options.rounds)
+    report |= {"settings": vars(options), "machine": machine(), "load": os.getloadavg()[0]}
+    print(json.dumps(report, indent=1) if options.json else "\n".join(f"{name:28} {value}" for name, value in report.items()))
+
+
+if __name__ == "__main__":
+    main()

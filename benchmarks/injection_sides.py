@@ -1,0 +1,176 @@
+"""One side of `benchmarks.injection`, in its own process: `python -m benchmarks.injection_sides ours|trl|ideas WORK.json`.
+
+In: examples, plans, epochs and seed as JSON. Out: one line of JSON: seconds and CPU seconds from the start of the process, recall of the best trial
+on questions never trained on, peak memory.
+"""
+
+import json
+import math
+import resource
+import sys
+import time
+from pathlib import Path
+from random import Random
+from typing import Any
+
+STARTED = time.monotonic()
+
+
+def ours(work: dict[str, Any]) -> dict[str, Any]:
+    """Keepsake's trials: the product's own, without pruning and to the last epoch."""
+    from tuning.adapters import LoraPlan, detach, from_bytes
+    from tuning.bases import load_base, resolve_base
+    from tuning.recipe import Recipe
+    from tuning.trial import make_task, run_trial
+
+    examples = read_examples(work)
+    task = make_task(load_base(resolve_base(work["base"])), examples, Recipe(early_stop=False), ())
+    best: tuple[float, Any] = (-math.inf, None)
+    for number, plan in enumerate(work["plans"]):
+        made = LoraPlan((plan["layers"],), plan["rank"], plan["learning_rate"], 2 * plan["rank"], work["epochs"])
+        result, kept = run_trial(task, number, made, work["seed"] + number, math.inf)
+        if result.values["score"] > best[0]:
+            best = result.values["score"], kept
+    model = from_bytes(task.loaded, best[1].weights, best[1].peft_config)
+    try:
+        return scores(task.loaded, examples) | {"validation": best[0]}
+    finally:
+        detach(model)
+
+
+def trl(work: dict[str, Any]) -> dict[str, Any]:
+    """The peer: an Optuna study whose objective builds an SFTTrainer with a LoraConfig, trains, and asks the validation questions."""
+    import optuna
+    from datasets import Dataset
+    from peft import LoraConfig
+    from trl import SFTConfig, SFTTrainer
+
+    from tuning.adapters import layer_numbers
+    from tuning.bases import load_base, resolve_base
+    from tuning.prompts import render_chat
+    from tuning.train import batches, encode_examples
+    from tuning.trial import score_answers
+
+    examples = read_examples(work)
+    trained = [example for example in examples if example.split == "train"]
+    loaded = load_base(resolve_base(work["base"]))
+    encoded = encode_examples(loaded, trained)
+    rows = max(1, round(len(trained) / len(batches(encoded, range(len(encoded)), Random(0)))))
+    template = {"tokenize": False, "add_generation_prompt": True, "enable_thinking": False}
+    prompts = [loaded.tokenizer.apply_chat_template(list(render_chat(example.question, example.notes)), **template) for example in trained]
+    data = Dataset.from_list([{"prompt": prompt, "completion": example.answer} for prompt, example in zip(prompts, trained)])
+    best: dict[str, Any] = {"validation": -math.inf}
+
+    def objective(trial: Any) -> float:
+        plan = {
+            "layers": trial.suggest_categorical("layers", ["all", "early", "middle", "late"]),
+            "rank": trial.suggest_categorical("rank", [4, 8, 16, 32]),
+            "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True),
+        }
+        fresh = load_base(resolve_base(work["base"]))
+        with_lora = LoraConfig(
+            task_type="CAUSAL_LM", r=plan["rank"], lora_alpha=2 * plan["rank"], target_modules=fresh.targets,
+            layers_to_transform=layer_numbers(plan["layers"], fresh.layers),
+        )  # fmt: skip
+        settings = SFTConfig(
+            output_dir="/tmp/keepsake-peer", num_train_epochs=work["epochs"], per_device_train_batch_size=rows, save_strategy="no", report_to=[],
+            learning_rate=plan["learning_rate"], warmup_steps=10, adam_beta2=0.98, use_cpu=True, bf16=False, gradient_checkpointing=False,
+            seed=work["seed"] + trial.number, disable_tqdm=True, logging_strategy="no",
+        )  # fmt: skip
+        trainer = SFTTrainer(model=fresh.model, args=settings, train_dataset=data, processing_class=fresh.tokenizer, peft_config=with_lora)
+        trainer.train()
+        trainer.model.eval()
+        score = score_answers(fresh, [example for example in examples if example.split == "validation"])["score"]
+        if score > best["validation"]:
+            best.update(scores(fresh, examples), validation=score)
+        return score
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=work["seed"]))
+    for plan in work["plans"]:
+        study.enqueue_trial(plan)
+    study.optimize(objective, n_trials=len(work["plans"]))
+    return best | {"batch": rows}
+
+
+def ideas(work: dict[str, Any]) -> dict[str, Any]:
+    """For each switch the time of a step with it off to that with all on, in CPU seconds, in turns; and what the order of batches is worth."""
+    import torch
+
+    from tuning.adapters import LoraPlan, attach, detach
+    from tuning.bases import load_base, resolve_base
+    from tuning.kept import WHOLE
+    from tuning.recipe import Recipe
+    from tuning.speed import with_speed
+    from tuning.step import add_gradient
+    from tuning.train import batches, encode_examples
+
+    loaded = load_base(resolve_base(work["base"]))
+    encoded = encode_examples(loaded, [example for example in read_examples(work) if example.split == "train"], Recipe())
+    planned = batches(encoded, range(len(encoded)), Random(0))[: work["batches"]]
+    numbers = [number for batch in planned for number in batch]
+    Random(1).shuffle(numbers)
+    size = -(-len(numbers) // len(planned))
+    unsorted = [numbers[start : start + size] for start in range(0, len(numbers), size)]
+    off = {name: False for name in ("prefix", "joint", "last", "frozen")}
+    found: dict[str, float] = {}
+
+    def compare(cases: dict[str, tuple[dict[str, bool], Any]], layers: str) -> dict[str, float]:
+        model = attach(loaded, LoraPlan((layers,), 16, 4e-3, 32, 1), 0)
+        optimizer = torch.optim.AdamW([parameter for parameter in model.parameters() if parameter.requires_grad], lr=1e-3)
+        spent = dict.fromkeys(cases, 0.0)
+        for turn in range(1 + work["turns"]):  # the first warms up, and fills what is kept
+            for name, (switches, order) in cases.items():
+                started = time.process_time()
+                with with_speed(**switches):
+                    for batch in order:
+                        add_gradient(loaded, model, [encoded[number] for number in batch], [], 0.0, WHOLE)
+                        optimizer.step()
+                        optimizer.zero_grad()
+                spent[name] += time.process_time() - started if turn else 0.0
+        detach(model)
+        loaded.frozen.clear()
+        return spent
+
+    cases: dict[str, tuple[dict[str, bool], Any]] = {"on": ({}, planned), "everything": (off, unsorted), "buckets": ({}, unsorted)}
+    cases |= {name: ({name: False}, planned) for name in off}
+    spent = compare(cases, "all")
+    found |= {name: round(seconds / spent["on"], 2) for name, seconds in spent.items() if name != "on"}
+    spent = compare({"on": ({}, planned), "frozen": ({"frozen": False}, planned)}, "late")
+    return {"ideas": found | {"frozen_late_layers": round(spent["frozen"] / spent["on"], 2)}}
+
+
+def read_examples(work: dict[str, Any]) -> list[Any]:
+    """The examples that both sides share."""
+    from tuning.examples import load_example
+
+    return [load_example(row) for row in work["examples"]]
+
+
+def scores(loaded: Any, examples: list[Any]) -> dict[str, Any]:
+    """Recall and false claims on the test questions, with whatever adapter is active."""
+    from tuning.trial import score_answers
+
+    found = score_answers(loaded, [example for example in examples if example.split == "test"])
+    return {"recall": found["recall"], "false_claims": found["false_claims"], "asked": found["known"]}
+
+
+def main() -> None:
+    """Run one side and print its line."""
+    side, work = sys.argv[1], json.loads(Path(sys.argv[2]).read_text())
+    row = {"ours": ours, "trl": trl, "ideas": ideas}[side](work)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    row |= {"seconds": round(time.monotonic() - STARTED, 1), "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1)}
+    print(json.dumps(row | {"peak_memory_mb": peak_memory_mb()}))
+
+
+def peak_memory_mb() -> float:
+    """Largest resident memory of this process. Not by `getrusage` on Linux: there a child begins with the peak of the process that started it."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return round(int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024, 1)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 * 1024), 1)
+
+
+if __name__ == "__main__":
+    main()
