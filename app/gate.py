@@ -333,7 +333,7 @@ def safe_headers(nonce: str, private: bool, framed: bool = False) -> list[tuple[
     headers = {
         "content-security-policy": policy,
         "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",
+        "referrer-policy": "same-origin",  # nothing to other sites; with "no-referrer" a browser would not say either where the sign-in form came from
         "permissions-policy": "camera=(), geolocation=(), payment=(), usb=()",
         "cross-origin-resource-policy": "same-origin",
     }

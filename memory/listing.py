@@ -183,7 +183,7 @@ def _weights(row: Row) -> str:
 def show_check(result: Row) -> str:
     """Whether the store is sound, and what was looked at."""
     rows = result.get("rows") or {}
-    held = ", ".join(f"{rows[table]} {table}" for table in ("profiles", "messages", "facts", "adapters") if table in rows)
+    held = ", ".join(_count(rows[table], table[:-1]) for table in ("profiles", "messages", "facts", "adapters") if table in rows)
     lines = [f"{result['file']}: {result['bytes'] / 1e6:.1f} MB{', ' + held if held else ''}."]
     if result["ok"]:
         lines.append(

@@ -21,7 +21,7 @@ from app.accounts import Accounts, BadAccount
 from app.accounts import main as accounts_main
 from app.edge import explained, store
 from app.gate import Rates, allowed_names, given_out
-from benchmarks.browser import free_port
+from benchmarks.browser import CHROMIUM, HOW_TO_GET_IT, free_port, open_browser
 from memory.importers import ParsedMessage
 from memory.store import count_rows, create_profile, in_folder, list_profiles, load_profile, open_store, save_messages
 
@@ -230,12 +230,26 @@ def test_a_link_may_open_the_page_and_every_answer_has_safe_headers(shared: Shar
         policy = answer.headers["content-security-policy"]
         assert "connect-src 'self'" in policy and "frame-ancestors 'none'" in policy and "object-src 'none'" in policy
         assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
-        assert answer.headers["x-content-type-options"] == "nosniff" and answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["x-content-type-options"] == "nosniff" and answer.headers["referrer-policy"] == "same-origin"
         assert answer.headers["cache-control"] == "no-store"
     # Each script of the page carries this answer's nonce.
     scripts = re.findall(r"<script[^>]*>", page_answer.text)
     nonce = re.search(r"'nonce-([^']+)'", page_answer.headers["content-security-policy"])
     assert scripts and nonce and all(f'nonce="{nonce[1]}"' in script for script in scripts)
+
+
+@pytest.mark.skipif(not CHROMIUM, reason=HOW_TO_GET_IT)
+def test_a_person_signs_in_with_a_browser(shared: Shared) -> None:
+    with open_browser() as browser:
+        screen = browser.new_page()
+        screen.goto(BASE)
+        for password, status in (("wrong", 403), (PASSWORDS["ana"], 200)):
+            screen.fill("input[name=name]", "ana")
+            screen.fill("input[name=password]", password)
+            with screen.expect_navigation(wait_until="commit") as went:
+                screen.click("button")
+            assert went.value.status == status
+        assert screen.url == f"{BASE}/"
 
 
 def test_passwords_are_hashed_slow_to_guess_and_forgotten_on_leaving(shared: Shared) -> None:
