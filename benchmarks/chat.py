@@ -104,7 +104,8 @@ def measure_tokens(loaded: LoadedBase, questions: list[str]) -> dict[str, Any]:
 
     def plain(question: str) -> int:
         stream = Stream(loaded, render_chat(question))
-        loaded.model.generate(
+        bare: Any = loaded.model
+        bare.generate(
             stream.next, attention_mask=torch.ones_like(stream.next), max_new_tokens=LENGTH, min_new_tokens=LENGTH, do_sample=False
         )
         return LENGTH

@@ -91,6 +91,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "recall_ours": ours["recall"] if ours else None,
         "recall_trl": trl["recall"] if trl else None,
         "ideas": found["ideas"]["ideas"],
+        "operations": found["ideas"]["operations"],
         "peak_memory_mb": {side: found[side]["peak_memory_mb"] for side in ("ours", "trl") if side in found},
         "sides": {side: found[side] for side in ("ours", "trl") if side in found},
         "trained": sum(row["split"] == "train" for row in made["examples"]),
@@ -110,7 +111,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of each side")
     parser.add_argument("--batches", type=int, default=6, help="training steps that the ideas are measured on")
-    parser.add_argument("--turns", type=int, default=2, help="how often each of those is measured")
+    parser.add_argument("--turns", type=int, default=4, help="how often each of those is measured")
     parser.add_argument("--ideas", action="store_true", help="only what each idea is worth")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()

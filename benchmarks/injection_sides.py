@@ -56,8 +56,9 @@ def trl(work: dict[str, Any]) -> dict[str, Any]:
     loaded = load_base(resolve_base(work["base"]))
     encoded = encode_examples(loaded, trained)
     rows = max(1, round(len(trained) / len(batches(encoded, range(len(encoded)), Random(0)))))
-    template = {"tokenize": False, "add_generation_prompt": True, "enable_thinking": False}
-    prompts = [loaded.tokenizer.apply_chat_template(list(render_chat(example.question, example.notes)), **template) for example in trained]
+    tokenizer: Any = loaded.tokenizer
+    chats = [list(render_chat(example.question, example.notes)) for example in trained]
+    prompts = [tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True, enable_thinking=False) for chat in chats]
     data = Dataset.from_list([{"prompt": prompt, "completion": example.answer} for prompt, example in zip(prompts, trained)])
     best: dict[str, Any] = {"validation": -math.inf}
 
@@ -94,8 +95,11 @@ def trl(work: dict[str, Any]) -> dict[str, Any]:
 
 
 def ideas(work: dict[str, Any]) -> dict[str, Any]:
-    """For each switch the time of a step with it off to that with all on, in CPU seconds, in turns; and what the order of batches is worth."""
-    import torch
+    """For each switch the time of steps with it off to that with all on, and what the order of batches is worth.
+
+    CPU seconds, each batch's least over the turns, since other work only ever adds to them; and the same ratio of floating-point operations, which are counted.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
 
     from tuning.adapters import LoraPlan, attach, detach
     from tuning.bases import load_base, resolve_base
@@ -113,31 +117,48 @@ def ideas(work: dict[str, Any]) -> dict[str, Any]:
     size = -(-len(numbers) // len(planned))
     unsorted = [numbers[start : start + size] for start in range(0, len(numbers), size)]
     off = {name: False for name in ("prefix", "joint", "last", "frozen")}
-    found: dict[str, float] = {}
 
-    def compare(cases: dict[str, tuple[dict[str, bool], Any]], layers: str) -> dict[str, float]:
+    def compare(cases: dict[str, tuple[dict[str, bool], Any]], layers: str) -> tuple[dict[str, float], dict[str, float]]:
         model = attach(loaded, LoraPlan((layers,), 16, 4e-3, 32, 1), 0)
-        optimizer = torch.optim.AdamW([parameter for parameter in model.parameters() if parameter.requires_grad], lr=1e-3)
-        spent = dict.fromkeys(cases, 0.0)
-        for turn in range(1 + work["turns"]):  # the first warms up, and fills what is kept
+
+        def step(batch: list[int]) -> None:
+            add_gradient(loaded, model, [encoded[number] for number in batch], [], 0.0, WHOLE)
+            model.zero_grad()
+
+        spent: dict[str, list[float]] = {}
+        counted: dict[str, float] = {}
+        for turn in range(work["turns"] + 1):
             for name, (switches, order) in cases.items():
-                started = time.process_time()
                 with with_speed(**switches):
+                    if not turn:  # warms up, and fills what is kept; then the operations are counted
+                        for batch in order:
+                            step(batch)
+                        with FlopCounterMode(display=False) as counter:
+                            for batch in order:
+                                step(batch)
+                        counted[name] = float(counter.get_total_flops())
+                        continue
+                    times = []
                     for batch in order:
-                        add_gradient(loaded, model, [encoded[number] for number in batch], [], 0.0, WHOLE)
-                        optimizer.step()
-                        optimizer.zero_grad()
-                spent[name] += time.process_time() - started if turn else 0.0
+                        started = time.process_time()
+                        step(batch)
+                        times.append(time.process_time() - started)
+                    spent[name] = [min(pair) for pair in zip(times, spent.get(name, times))]
         detach(model)
         loaded.frozen.clear()
-        return spent
+        seconds = {name: sum(times) for name, times in spent.items()}
+        return (
+            {name: round(value / seconds["on"], 2) for name, value in seconds.items()},
+            {name: round(value / counted["on"], 2) for name, value in counted.items()},
+        )
 
     cases: dict[str, tuple[dict[str, bool], Any]] = {"on": ({}, planned), "everything": (off, unsorted), "buckets": ({}, unsorted)}
     cases |= {name: ({name: False}, planned) for name in off}
-    spent = compare(cases, "all")
-    found |= {name: round(seconds / spent["on"], 2) for name, seconds in spent.items() if name != "on"}
-    spent = compare({"on": ({}, planned), "frozen": ({"frozen": False}, planned)}, "late")
-    return {"ideas": found | {"frozen_late_layers": round(spent["frozen"] / spent["on"], 2)}}
+    seconds, operations = compare(cases, "all")
+    late_seconds, late_operations = compare({"on": ({}, planned), "frozen": ({"frozen": False}, planned)}, "late")
+    seconds["frozen_late_layers"], operations["frozen_late_layers"] = late_seconds["frozen"], late_operations["frozen"]
+    del seconds["on"], operations["on"]
+    return {"ideas": seconds, "operations": operations}
 
 
 def read_examples(work: dict[str, Any]) -> list[Any]:

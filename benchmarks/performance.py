@@ -87,8 +87,13 @@ def injection(row: dict[str, Any]) -> str:
         ]  # fmt: skip
     else:
         lines += [row.get("skipped", "TRL was not run."), ""]
-    lines += ["Time of training steps with an idea off to that with all on (CPU seconds, in turns, one run):", ""]
-    return "\n".join([*lines, table(["idea", "off / on"], [[IDEAS[name], f"{ratio:.2f}"] for name, ratio in row["ideas"].items()])])
+    lines += [
+        "Training steps with an idea off against all on: CPU seconds (each batch's least over the turns) and floating-point operations (counted, so without noise; "
+        "a better order of the same operations does not show in them):",
+        "",
+    ]
+    cells = [[IDEAS[name], f"{ratio:.2f}", f"{row['operations'][name]:.2f}"] for name, ratio in row["ideas"].items()]
+    return "\n".join([*lines, table(["idea", "seconds, off / on", "operations, off / on"], cells)])
 
 
 def chat(row: dict[str, Any]) -> str:

@@ -28,7 +28,8 @@ def random_base(shape: str, device: str, nf4: bool = True, seed: int = 0) -> Loa
     )  # fmt: skip
     compute = torch.bfloat16 if device == "cuda" else torch.float32
     with torch.device("meta"):
-        model: Any = Qwen3ForCausalLM(config).to(compute)
+        model: Any = Qwen3ForCausalLM(config)
+        model = model.to(compute)
     torch.manual_seed(seed)
     quantise(model, device, compute, nf4)
     for module in model.modules():
@@ -57,7 +58,8 @@ def quantise(model: Any, device: str, compute: torch.dtype, nf4: bool) -> None:
         if not isinstance(module, torch.nn.Linear) or path == "lm_head":
             continue
         weight = torch.randn(module.out_features, module.in_features, device=device, dtype=compute) * 0.02
-        quantised = bnb.nn.Params4bit(weight.cpu(), requires_grad=False, quant_type="nf4", compress_statistics=True).to(device)
+        plain: Any = bnb.nn.Params4bit(weight.cpu(), requires_grad=False, quant_type="nf4", compress_statistics=True)
+        quantised = plain.to(device)
         if nf4:
             made: Any = bnb.nn.Linear4bit(
                 module.in_features, module.out_features, bias=False, compute_dtype=compute, quant_type="nf4", device="meta"
@@ -66,7 +68,8 @@ def quantise(model: Any, device: str, compute: torch.dtype, nf4: bool) -> None:
             made.weight.module = made
         else:
             made = torch.nn.Linear(module.in_features, module.out_features, bias=False, device="meta")
-            plain = bnb.functional.dequantize_4bit(quantised.data, quantised.quant_state).float()
-            made.weight = torch.nn.Parameter(plain, requires_grad=False)
+            made.weight = torch.nn.Parameter(
+                bnb.functional.dequantize_4bit(quantised.data, quantised.quant_state).float(), requires_grad=False
+            )
         parent, _, name = path.rpartition(".")
         setattr(model.get_submodule(parent), name, made)

@@ -101,6 +101,17 @@ def test_kept_states_serve_other_batches_and_are_not_taken_for_another_layer(poc
         detach(model)
 
 
+def test_what_is_kept_of_an_example_does_not_depend_on_its_batch(pocket, adapted):
+    model, batch, kept = adapted("late"), batch_of(pocket), []
+    for rows in ([0, 1, 2, 3], [3, 0, 0, 0]):
+        states = FrozenStates()
+        due_logits(pocket, model, [batch[row] for row in rows], states)
+        tokens = (*batch[0].prompt, *batch[0].answer[:-1])
+        kept.append(next(found for (_, key), (_, found) in states.states.items() if key == tokens))
+    size = min(map(len, kept))
+    assert torch.equal(kept[0][-size:], kept[1][-size:])
+
+
 def test_a_budget_bounds_what_is_kept(pocket, adapted):
     model, small = adapted("late"), FrozenStates(budget=100_000)
     for _ in range(2):
@@ -132,13 +143,16 @@ def test_what_the_own_pass_does_not_know_goes_the_general_way(pocket, adapted):
     assert cross_entropy(logits, tokens).isfinite()
 
 
-def test_the_base_is_bit_for_bit_what_it_was(tiny):
+def test_the_base_is_bit_for_bit_what_it_was(tiny, tmp_path):
     before = {name: tensor.clone() for name, tensor in tiny.model.state_dict().items()}
     model = attach(tiny, LoraPlan(rank=2), seed=0)
     add_gradient(tiny, model, batch_of(tiny), [], 0.0, WHOLE)
     detach(model)
     after = tiny.model.state_dict()
     assert before.keys() == after.keys() and all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+    tiny.model.save_pretrained(tmp_path)  # weights that share memory are written once each
+    again = type(tiny.model).from_pretrained(tmp_path).state_dict()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in before.items())
 
 
 def test_prompts_share_what_all_of_them_begin_with_but_never_their_last_token():

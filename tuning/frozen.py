@@ -16,7 +16,7 @@ Place = tuple[int, bool]  # layer, and whether its attention is done
 
 @dataclass
 class FrozenStates:
-    """States by place, tokens and first position; when the budget is spent the rest is computed again each time."""
+    """States by place, tokens and first position; when the budget is spent the rest goes without."""
 
     budget: int = BUDGET
     used: int = 0
@@ -27,14 +27,16 @@ class FrozenStates:
         first, states = self.states.get((place, tuple(tokens)), (0, None))
         return None if states is None or first > start else states[start - first :]
 
-    def keep(self, place: Place, tokens: Sequence[int], start: int, states: Tensor) -> None:
-        """Keep the states of an example's tokens from `start` on, while the budget allows it."""
+    def keep(self, place: Place, tokens: Sequence[int], start: int, states: Tensor) -> bool:
+        """Keep the states of an example's tokens from `start` on; False where the budget does not allow it."""
         key = (place, tuple(tokens))
         _, old = self.states.get(key, (0, None))
-        size = states.numel() * states.element_size() - (old.numel() * old.element_size() if old is not None else 0)
-        if self.used + size <= self.budget:
-            self.states[key] = (start, states.clone())
-            self.used += size
+        size = states.nbytes - (old.nbytes if old is not None else 0)
+        if self.used + size > self.budget:
+            return False
+        self.states[key] = (start, states.clone())
+        self.used += size
+        return True
 
     def clear(self) -> None:
         """Forget all of it."""

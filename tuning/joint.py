@@ -24,8 +24,13 @@ ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 class Example(Protocol):
     """Tokens of a prompt and of its answer."""
 
-    prompt: list[int]
-    answer: list[int]
+    @property
+    def prompt(self) -> list[int]:
+        """Its tokens up to where the assistant begins."""
+
+    @property
+    def answer(self) -> list[int]:
+        """The answer's tokens with the one that ends it."""
 
 
 def fits(model: Any) -> bool:
@@ -109,10 +114,6 @@ class Batch:
         tokens = [[*example.prompt, *example.answer[:-1]] for example in examples]
         return cls(tokens, [(len(example.prompt) - 1, example.answer) for example in examples], shared)
 
-    def part(self, rows: Sequence[int]) -> "Batch":
-        """Some of the rows."""
-        return Batch([self.tokens[row] for row in rows], [self.due[row] for row in rows], self.shared)
-
 
 def answer_logits(model: Any, examples: Sequence[Example], shared: int, kept: FrozenStates | None) -> tuple[Tensor, Tensor, Tensor]:
     """Logits where an answer token is due, the tokens due, and their row: (n, vocabulary), (n,), (n,), rows in order.
@@ -123,12 +124,10 @@ def answer_logits(model: Any, examples: Sequence[Example], shared: int, kept: Fr
     layers = list(base.model.layers)
     lowest = next((number for number, layer in enumerate(layers) if _active(layer.mlp.gate_proj)), len(layers))
     passing = Pass(base, batch)
-    begin: Place = (0, False)
-    if kept is not None and lowest < len(layers):
-        begin = (lowest, True)
-        states = frozen_states(base, batch, begin, kept)
-    else:
-        states = passing.embed()
+    begin: Place = (lowest, True)
+    states = frozen_states(base, batch, begin, kept) if kept is not None and lowest < len(layers) else None
+    if states is None:
+        begin, states = (0, False), passing.embed()
     hidden = passing.through(states, begin, (len(layers), False))
     answers = torch.tensor([token for _, answer in batch.due for token in answer])
     rows = torch.tensor([row for row, (_, answer) in enumerate(batch.due) for _ in answer])
@@ -136,31 +135,28 @@ def answer_logits(model: Any, examples: Sequence[Example], shared: int, kept: Fr
 
 
 @torch.no_grad()
-def frozen_states(base: Any, batch: Batch, place: Place, kept: FrozenStates) -> Tensor:
-    """The states of a batch below the lowest LoRA: what is kept of it, the rest computed and kept."""
-    prefix = batch.tokens[0][: batch.shared]
-    found = [kept.find(place, tokens, batch.shared) for tokens in batch.tokens]
-    head = kept.find(place, prefix, 0) if batch.shared else None
-    missing = [row for row, states in enumerate(found) if states is None]
-    if not missing and batch.shared and head is None:
-        missing = [0]
-    if missing:
-        part = batch.part(missing)
-        passing = Pass(base, part)
-        states = passing.through(passing.embed(), (0, False), place)
-        if batch.shared:
-            head = states[: batch.shared]
-            kept.keep(place, prefix, 0, head)
-        for row, own in zip(missing, states[batch.shared :].view(len(missing), part.longest, -1)):
-            found[row] = own[: len(batch.tokens[row]) - batch.shared]
-            kept.keep(place, batch.tokens[row], batch.shared, own[: len(batch.tokens[row]) - batch.shared])
+def frozen_states(base: Any, batch: Batch, place: Place, kept: FrozenStates) -> Tensor | None:
+    """The states of a batch below the lowest LoRA: what is kept of it, the rest computed and kept; None where the budget has no room for it.
+
+    Each example is computed alone, so that its states do not depend, by a rounding, on the batch that it was first in: a resumed training is the same.
+    """
+    found = []
+    for tokens in batch.tokens:
+        states = kept.find(place, tokens, batch.shared)
+        if states is None:
+            states = Pass.alone(base, tokens, place)[batch.shared :]
+            if not kept.keep(place, tokens, batch.shared, states):
+                return None
+        found.append(states)
     width = base.config.hidden_size
     whole = torch.zeros(batch.shared + len(found) * batch.longest, width)
-    if head is not None:
+    if batch.shared:
+        prefix = batch.tokens[0][: batch.shared]
+        head = kept.find(place, prefix, 0)
+        if head is None:
+            kept.keep(place, prefix, 0, head := Pass.alone(base, prefix, place))
         whole[: batch.shared] = head
-    rows = whole[batch.shared :].view(len(found), batch.longest, width)
-    for row, own in zip(rows, found):
-        assert own is not None
+    for row, own in zip(whole[batch.shared :].view(len(found), batch.longest, width), found):
         row[: len(own)] = own
     return whole
 
@@ -179,6 +175,12 @@ class Pass:
         self.due = torch.tensor(
             [row * batch.longest + first + place for row, (first, answer) in enumerate(batch.due) for place in range(len(answer))]
         )
+
+    @classmethod
+    def alone(cls, base: Any, tokens: list[int], place: Place) -> Tensor:
+        """The states of one sequence at a place, (tokens, width)."""
+        passing = cls(base, Batch([tokens], [(0, [])], 0))
+        return passing.through(passing.embed(), (0, False), place)
 
     def embed(self) -> Tensor:
         """The states before the first layer."""
@@ -235,8 +237,8 @@ class Pass:
             return states[self.due] + linear(seen, attention.o_proj.weight)
         seen = seen.flatten(0, 1)
         if cut:
-            before = [part[:cut].transpose(0, 1)[None] for part in (query, key, value)]
-            alone = scaled_dot_product_attention(*before, is_causal=True, enable_gqa=self.heads != self.pairs)
+            first_q, first_k, first_v = (part[:cut].transpose(0, 1)[None] for part in (query, key, value))
+            alone = scaled_dot_product_attention(first_q, first_k, first_v, is_causal=True, enable_gqa=self.heads != self.pairs)
             seen = torch.cat([alone[0].transpose(0, 1).flatten(1), seen])
         return states + linear(seen, attention.o_proj.weight)
 

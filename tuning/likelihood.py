@@ -75,7 +75,7 @@ def due_logits(
     return joint.answer_logits(model, examples, shared, kept if speed().frozen else None)
 
 
-def shared_tokens(prompts: Sequence[Sequence[int]]) -> int:
+def shared_tokens(prompts: Sequence[list[int]]) -> int:
     """How many leading tokens all prompts share, short of the last one; 0 where sharing would not pay."""
     if len(prompts) < SHARED_ROWS or not speed().prefix:
         return 0
