@@ -143,7 +143,9 @@ def measure(size: int, seed: int, compare: bool, folder: Path) -> dict[str, Any]
         "embedding": percentiles(embedding),
         "words": percentiles(words),
         "vectors": percentiles(only_vectors),
-        "recall_at_10": round(float(np.mean([len(set(ids) & right) / K for ids, right in zip(only_vectors.results, exact)])), 4),
+        "recall_at_10": round(
+            float(np.mean([len({number for number, _ in found} & right) / K for found, right in zip(only_vectors.results, exact)])), 4
+        ),
         "first_answer_s": round(first.clock[0], 2),
         "fill_s": round(filled, 1),
         "store_mb": round(sum(path.stat().st_size for path in folder.iterdir()) / 1e6),

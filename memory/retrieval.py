@@ -46,7 +46,8 @@ _complete: dict[
 
 @dataclass(frozen=True)
 class Hit:
-    """One find: `kind` is "fact" or "message", `message_id` the message it stems from (its own id for a message)."""
+    """One find: `kind` is "fact" or "message", `message_id` the message it stems from (its own id for a message), `cosine` how near its meaning
+    is to the question's (None where only words found it)."""
 
     kind: str
     id: int
@@ -55,6 +56,7 @@ class Hit:
     said_at: str | None
     me: bool
     message_id: int | None
+    cosine: float | None = None
 
 
 def search(
@@ -68,12 +70,16 @@ def search(
     """
     kinds = [KINDS[source] for source in sources]
     rankings = [(WORDS_WEIGHT, _rank_by_words(db, profile_id, kind, query)) for kind in kinds]
-    if dense and query.strip():
-        rankings += [(1.0, ranking) for ranking in _rank_by_meaning(db, profile_id, kinds, query, progress)]
+    cosines = _cosines(db, profile_id, kinds, query, progress) if dense and query.strip() else {}
+    rankings += [(1.0, [key for key in cosines if key[0] == kind]) for kind in kinds if cosines]
     scores = fuse(rankings)
     newest_first = sorted(_load(db, list(scores)), key=lambda hit: (hit.said_at or "", hit.id), reverse=True)
     hits = [
-        replace(hit, score=round(scores[hit.kind, hit.id] * (1 + NEWEST_BONUS * (1 - place / len(newest_first))), 6))
+        replace(
+            hit,
+            score=round(scores[hit.kind, hit.id] * (1 + NEWEST_BONUS * (1 - place / len(newest_first))), 6),
+            cosine=cosines.get((hit.kind, hit.id)),
+        )
         for place, hit in enumerate(newest_first)
     ]
     return sorted(hits, key=lambda hit: -hit.score)[:k]
@@ -127,22 +133,21 @@ def _rank_by_words(db: Database, profile_id: int, kind: str, query: str) -> list
     return [(kind, number) for number in match_words(db, profile_id, kind, words, CANDIDATES)]
 
 
-def _rank_by_meaning(
+def _cosines(
     db: Database, profile_id: int, kinds: Sequence[str], query: str, progress: Callable[[int, int], None] | None
-) -> list[list[Key]]:
-    """One ranking for each kind by cosine; none without the packages for vectors."""
+) -> dict[Key, float]:
+    """The nearest of each kind with their cosines, best first; none without the packages for vectors."""
     try:
         model = load_embedder()
     except NoEmbedder as error:
         log.warning("Searching by words alone: %s", error)
-        return []
+        return {}
     asked = model.embed([query])[0]
-    rankings = []
+    found: dict[Key, float] = {}
     for kind in kinds:
         _embed_kind(db, profile_id, kind, model, progress)
-        found = nearest(db, profile_id, kind, model.name + RECIPE, asked, CANDIDATES)
-        rankings.append([(kind, number) for number in found])
-    return rankings
+        found |= {(kind, number): cosine for number, cosine in nearest(db, profile_id, kind, model.name + RECIPE, asked, CANDIDATES)}
+    return found
 
 
 def _embed_kind(db: Database, profile_id: int, kind: str, model: Embedder, progress: Callable[[int, int], None] | None) -> None:

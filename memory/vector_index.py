@@ -49,8 +49,8 @@ class VectorIndex:
         else:
             self.matrix = np.concatenate([self.matrix, vectors.astype(np.float32)])
 
-    def nearest(self, asked: np.ndarray, count: int) -> list[int]:
-        """The ids of the greatest cosines among those whose signs differ least from the question's (d components)."""
+    def nearest(self, asked: np.ndarray, count: int) -> list[tuple[int, float]]:
+        """The ids of the greatest cosines, with these, among those whose signs differ least from the question's (d components)."""
         assert self.codes is not None and self.bytes is not None
         question = sign_codes(asked[None])[0]
         distances = np.empty(self.codes.shape[1], np.uint16)
@@ -63,7 +63,7 @@ class VectorIndex:
         limit = int(np.searchsorted(np.cumsum(np.bincount(distances)), max(CANDIDATES, count, len(distances) // 100)))
         chosen = np.flatnonzero(distances <= limit)
         cosines = self._products(chosen, asked) * self.scales[chosen]
-        return [int(number) for number in self.ids[chosen[np.argsort(-cosines, kind="stable")[:count]]]]
+        return _best(self.ids[chosen], cosines, count)
 
     def _products(self, chosen: np.ndarray, asked: np.ndarray) -> np.ndarray:
         """The dot products of the chosen vectors at 8 bits, some at a time: one large array of floats would take longer to lay out than to use."""
@@ -92,16 +92,20 @@ def drop_all() -> None:
         _kept.clear()
 
 
-def nearest(db: Database, profile_id: int, kind: str, model: str, asked: np.ndarray, count: int) -> list[int]:
-    """The ids of the `count` messages or facts whose vectors have the greatest cosine with `asked` (unit length), best first."""
+def nearest(db: Database, profile_id: int, kind: str, model: str, asked: np.ndarray, count: int) -> list[tuple[int, float]]:
+    """The ids of the `count` messages or facts whose vectors have the greatest cosine with `asked` (unit length), best first, with the cosine."""
     with _lock:
         index = _current(db, profile_id, kind, model)
         if not len(index.ids):
             return []
         if index.matrix is not None:
-            best = np.argsort(-(index.matrix @ asked), kind="stable")[:count]
-            return [int(number) for number in index.ids[best]]
+            return _best(index.ids, index.matrix @ asked, count)
         return index.nearest(asked, count)
+
+
+def _best(ids: np.ndarray, cosines: np.ndarray, count: int) -> list[tuple[int, float]]:
+    places = np.argsort(-cosines, kind="stable")[:count]
+    return [(int(ids[place]), float(cosines[place])) for place in places]
 
 
 def _current(db: Database, profile_id: int, kind: str, model: str) -> VectorIndex:

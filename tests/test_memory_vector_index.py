@@ -44,7 +44,7 @@ def test_the_nearest_are_those_of_an_exact_search(db: Database, monkeypatch: pyt
         asked = vectors[RNG.integers(1500)] + 0.5 * unit(1)[0]
         asked /= np.linalg.norm(asked)
         exact = [ids[place] for place in np.argsort(-(vectors @ asked))[:10]]
-        hits += len(set(vector_index.nearest(db, profile, "message", "m", asked, 10)) & set(exact))
+        hits += len({number for number, _ in vector_index.nearest(db, profile, "message", "m", asked, 10)} & set(exact))
     assert hits >= 190
 
 
@@ -52,7 +52,7 @@ def test_what_is_added_removed_or_no_longer_mine_is_seen_at_once(db: Database) -
     profile, ids, vectors = stored(db, 30)
 
     def found(place: int) -> int:
-        return vector_index.nearest(db, profile, "message", "m", vectors[place], 1)[0]
+        return vector_index.nearest(db, profile, "message", "m", vectors[place], 1)[0][0]
 
     assert found(7) == ids[7]
     delete_messages(db, profile, [ids[7]])
@@ -68,7 +68,7 @@ def test_what_is_added_removed_or_no_longer_mine_is_seen_at_once(db: Database) -
 def test_the_vectors_of_a_deleted_profile_do_not_stay_in_memory(db: Database) -> None:
     """They had stayed until the process ended."""
     profile, ids, vectors = stored(db, 10)
-    assert vector_index.nearest(db, profile, "message", "m", vectors[3], 1) == [ids[3]]
+    assert vector_index.nearest(db, profile, "message", "m", vectors[3], 1) == [(ids[3], pytest.approx(1.0, abs=1e-3))]
     other = create_profile(db, "ben").id
     delete_profile(db, profile)
     assert vector_index.nearest(db, other, "message", "m", vectors[3], 1) == []
@@ -106,11 +106,11 @@ def test_after_a_kill_in_the_middle_of_writing_the_index_holds_what_the_store_ho
     assert list(ids) == list(range(1, len(ids) + 1))
     for place in (0, 100, len(ids) - 1):
         asked = vectors[place].astype(np.float32)
-        assert vector_index.nearest(db, 1, "message", "m", asked, 1) == [int(ids[place])]
+        assert vector_index.nearest(db, 1, "message", "m", asked, 1)[0][0] == int(ids[place])
     unwritten = embeddings.missing(db, 1, "message", "m")
     assert len(unwritten) == 20_000 - len(ids)
     embeddings.save(db, "message", [unwritten[-1].id], vectors[:1] * -1, "m")
-    assert vector_index.nearest(db, 1, "message", "m", -vectors[0].astype(np.float32), 1) == [20_000]
+    assert vector_index.nearest(db, 1, "message", "m", -vectors[0].astype(np.float32), 1)[0][0] == 20_000
     db.close()
 
 

@@ -1,11 +1,14 @@
 """Growing, repeating and resuming an injection, on a tiny real base, and the advice that a run ends with."""
 
+from dataclasses import asdict, dataclass
+
 import pytest
 
 from memory.errors import StaleAdapter
 from memory.store import (
     NewFact,
     add_facts,
+    create_profile,
     current_adapter,
     ensure_profile,
     forget_fact,
@@ -17,15 +20,16 @@ from memory.store import (
 from memory.store.checkpoints import load_checkpoint
 from tuning import half
 from tuning import search as search_room
-from tuning.advice import advise
+from tuning.advice import advise, choose_floor
 from tuning.errors import NoAdapter, NothingToLearn
 from tuning.examples import Example
 from tuning.grow import select_replay
 from tuning.inject import HALF, inject
 from tuning.priors import Prior
+from tuning.prompts import NEVER_TOLD
 from tuning.recipe import Recipe
 from tuning.scores import bootstrap_interval, paired_interval
-from tuning.sides import RetrievalPlan
+from tuning.sides import Answer, RetrievalPlan, Speaker, load_plan, render_side
 from tuning.space import default_plan, first_parameters
 
 FACTS = ("Your cat is called Biscuit.", "Your sister lives in Vellmar.", "Your rent is 940 euros.", "You are allergic to hazelnuts.")
@@ -171,3 +175,33 @@ def test_intervals_resample_persons_and_questions():
     low, high = bootstrap_interval([[0.0, 0.2], [0.8, 1.0], [0.4, 0.6]])
     assert 0.0 <= low < 0.5 < high <= 1.0
     assert paired_interval([True] * 10, [False] * 10) == [1.0, 1.0]
+
+
+@dataclass
+class Parrot(Speaker):
+    """Says the first line that it reads, and otherwise that it was never told: what a small model does with lines beside the question."""
+
+    def answer(self, side, questions, max_new_tokens=64):
+        found = [render_side(self.db, self.profile, self.plan, side, question)[1] for question in questions]
+        return [Answer(side, question, notes[0] if notes else NEVER_TOLD, notes, 0, 0.0) for question, notes in zip(questions, found)]
+
+
+def test_lines_beside_the_question_are_not_read_once_a_floor_was_chosen(home):
+    db = open_store()
+    profile = create_profile(db, "ana")
+    add_facts(db, profile.id, [NewFact("Your cat is called Biscuit."), NewFact("Your sister lives in Vellmar.")])
+    known = [
+        Example("What is the name of my cat?", "Biscuit", "recall", "validation"),
+        Example("Where does my sister live?", "Vellmar", "recall", "validation"),
+    ]
+    unknown = [
+        Example(question, NEVER_TOLD, "unknown", "validation") for question in ("When is the plumber coming?", "How heavy is my piano?")
+    ]
+    speaker = Parrot(db, profile, None, plan=RetrievalPlan(1, ("facts",)))
+    plan = choose_floor(speaker, speaker.plan, known, unknown)
+    assert plan.least > 0 and load_plan(asdict(plan)) == plan and load_plan({"k": 1, "sources": ["facts"]}).least == 0
+    speaker.plan = plan
+    assert [answer.text for answer in speaker.answer("rag", [row.question for row in [*known, *unknown]])] == [
+        "Your cat is called Biscuit.", "Your sister lives in Vellmar.", NEVER_TOLD, NEVER_TOLD,
+    ]  # fmt: skip
+    assert choose_floor(speaker, RetrievalPlan(1, ("facts",)), known, []).least == 0  # nothing to weigh it against

@@ -5,9 +5,11 @@ The questions are the test split, which nothing was chosen on.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
+from memory.retrieval import search
 from tuning.examples import Example
 from tuning.prompts import is_abstention
 from tuning.scores import holds_answer, paired_interval
@@ -23,6 +25,8 @@ RETRIEVAL_PLANS = (
     RetrievalPlan(4, ("facts", "messages")),
     RetrievalPlan(8, ("facts", "messages")),
 )
+PLAN_QUESTIONS, FLOOR_QUESTIONS = 30, 72
+FLOORS = tuple(place / 20 for place in range(11))  # of the nearest line's cosine; questions and their lines lie mostly between 0.3 and 0.8
 
 
 def ask_sides(speaker: Speaker, examples: Sequence[Example], seed: int = 0) -> dict[str, list[bool]]:
@@ -120,14 +124,54 @@ def choose_retrieval(speaker: Speaker, examples: Sequence[Example]) -> Retrieval
     """The retrieval plan that answers most validation questions right, less what it invents; the baseline is meant to be good."""
     held_out = [example for example in examples if example.split == "validation"]
     Random(0).shuffle(held_out)
-    known = [example for example in held_out if example.kind == "recall"][:30]
-    unknown = [example for example in held_out if example.kind == "unknown"][:10]
+    known = [example for example in held_out if example.kind == "recall"][:FLOOR_QUESTIONS]
+    unknown = [example for example in held_out if example.kind == "unknown"][: FLOOR_QUESTIONS // 2]
+    some = known[:PLAN_QUESTIONS], unknown[: PLAN_QUESTIONS // 3]
     best, best_score = RetrievalPlan(), -2.0
     for plan in RETRIEVAL_PLANS if known else ():
-        speaker.plan = plan
-        replies = [answer.text for answer in speaker.answer("rag", [example.question for example in [*known, *unknown]], 40)]
-        hits = sum(is_right(reply, example) for example, reply in zip(known, replies)) / len(known)
-        claims = sum(not is_abstention(reply) for reply in replies[len(known) :]) / max(1, len(unknown))
-        if hits - claims > best_score:
-            best, best_score = plan, hits - claims
-    return best
+        score = _worth([*_right(speaker, plan, "rag", some[0]), *_declined(speaker, plan, "rag", some[1])], some)
+        if score > best_score:
+            best, best_score = plan, score
+    return choose_floor(speaker, best, known, unknown)
+
+
+def choose_floor(speaker: Speaker, plan: RetrievalPlan, known: Sequence[Example], unknown: Sequence[Example]) -> RetrievalPlan:
+    """The plan with the lowest of the best floors for the nearest line's cosine: below it a question is answered without lines.
+
+    Lines that are beside the question tempt a small model to answer with one of them; with a floor it says that it was never told.
+    """
+    if not known or not unknown:
+        return plan
+    asked = known, unknown
+    read = [*_right(speaker, plan, "rag", known), *_declined(speaker, plan, "rag", unknown)]
+    bare = [*_right(speaker, plan, "base", known), *_declined(speaker, plan, "base", unknown)]
+    near = [_nearest(speaker, plan, example.question) for example in [*known, *unknown]]
+
+    def worth(least: float) -> float:
+        return _worth([with_lines if cosine >= least else without for with_lines, without, cosine in zip(read, bare, near)], asked)
+
+    return replace(plan, least=max(FLOORS, key=worth))  # the first of equals, which is the lowest
+
+
+def _right(speaker: Speaker, plan: RetrievalPlan, side: str, examples: Sequence[Example]) -> list[bool]:
+    return [is_right(text, example) for text, example in zip(_texts(speaker, plan, side, examples), examples)]
+
+
+def _declined(speaker: Speaker, plan: RetrievalPlan, side: str, examples: Sequence[Example]) -> list[bool]:
+    return [is_abstention(text) for text in _texts(speaker, plan, side, examples)]
+
+
+def _texts(speaker: Speaker, plan: RetrievalPlan, side: str, examples: Sequence[Example]) -> list[str]:
+    speaker.plan = plan
+    return [answer.text for answer in speaker.answer(side, [example.question for example in examples], 40)] if examples else []
+
+
+def _nearest(speaker: Speaker, plan: RetrievalPlan, question: str) -> float:
+    hits = search(speaker.db, speaker.profile.id, question, plan.k, plan.sources)
+    return max((hit.cosine for hit in hits if hit.cosine is not None), default=1.0)
+
+
+def _worth(good: Sequence[bool], asked: tuple[Sequence[Example], Sequence[Example]]) -> float:
+    """The share of known questions answered right minus the share of unknown ones not declined; `good` holds first the known ones."""
+    known, unknown = good[: len(asked[0])], good[len(asked[0]) :]
+    return sum(known) / max(1, len(known)) - (len(unknown) - sum(unknown)) / max(1, len(unknown))

@@ -22,7 +22,7 @@ from sqlite_utils import Database
 from memory.store import Profile, current_adapter
 from tuning.errors import EndpointFailed, NoAdapter
 from tuning.prompts import ChatMessage
-from tuning.sides import WITH_ADAPTER, WITH_NOTES, Answer, RetrievalPlan, render_side
+from tuning.sides import WITH_ADAPTER, WITH_NOTES, Answer, RetrievalPlan, load_plan, render_side
 
 KEY_VARIABLE = "KEEPSAKE_ENDPOINT_KEY"
 PATIENCE_SECONDS = 120.0
@@ -219,7 +219,7 @@ def open_remote(db: Database, profile: Profile, url: str, base: str | None = Non
     speaker = RemoteSpeaker(db, profile, find_endpoint(url, adapter_name(profile.name), base, adapter), current.id if current else None)
     chosen = current.metrics.get("retrieval") if current else None
     if chosen:
-        speaker.plan = RetrievalPlan(int(chosen["k"]), tuple(chosen["sources"]))
+        speaker.plan = load_plan(chosen)
     return speaker
 
 

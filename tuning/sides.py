@@ -6,6 +6,7 @@ In: a profile's store, a loaded base, its adapter. Out: answers, at once for man
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from peft import PeftModel
 from peft.helpers import rescale_adapter_scale
@@ -30,10 +31,22 @@ LONGEST_NOTE = 300  # letters
 
 @dataclass(frozen=True)
 class RetrievalPlan:
-    """What retrieval brings: how many lines, from facts, messages or both. Chosen on validation questions at injection."""
+    """What retrieval brings: how many lines, from facts, messages or both, and nothing at all where not even the nearest line has a cosine of
+    `least` with the question. Chosen on validation questions at injection."""
 
     k: int = 4
     sources: tuple[str, ...] = ("facts", "messages")
+    least: float = 0.0
+
+    def keeps(self, hits: Sequence[Hit]) -> bool:
+        """Whether the lines found are near enough to be read; where there are no vectors, words decide and they are."""
+        cosines = [hit.cosine for hit in hits if hit.cosine is not None]
+        return not cosines or max(cosines) >= self.least
+
+
+def load_plan(row: dict[str, Any]) -> RetrievalPlan:
+    """The plan that an adapter was stored with."""
+    return RetrievalPlan(int(row["k"]), tuple(row["sources"]), float(row.get("least", 0.0)))
 
 
 @dataclass
@@ -52,7 +65,8 @@ def render_side(
     db: Database, profile: Profile, plan: RetrievalPlan, side: str, question: str, history: Sequence[ChatMessage] = ()
 ) -> tuple[list[ChatMessage], list[str]]:
     """The prompt of a side, and the retrieved lines in it (oldest first, later ones win), wherever the answer is then written."""
-    notes = note_lines(search(db, profile.id, question, plan.k, plan.sources)) if side in WITH_NOTES else []
+    hits = search(db, profile.id, question, plan.k, plan.sources) if side in WITH_NOTES else []
+    notes = note_lines(hits) if plan.keeps(hits) else []
     return render_chat(question, notes, history), notes
 
 
@@ -158,5 +172,5 @@ def open_speaker(
             speaker.refused = str(error)  # retrieval and the bare base answer all the same
         chosen = current.metrics.get("retrieval")
         if chosen:
-            speaker.plan = RetrievalPlan(int(chosen["k"]), tuple(chosen["sources"]))
+            speaker.plan = load_plan(chosen)
     return speaker
