@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.injection_sides import token_rows
 from benchmarks.random_bases import SHAPES, random_base
 from tuning.adapters import LoraPlan, attach, detach
 from tuning.bases import LoadedBase
@@ -80,21 +81,21 @@ def measure_peer(loaded: LoadedBase, batch: list[Encoded]) -> dict[str, Any] | N
     """TRL's SFTTrainer with PEFT on the same tokens, its own defaults; None where TRL is not installed."""
     if find_spec("trl") is None:
         return None
-    from datasets import Dataset
     from peft import LoraConfig
     from trl import SFTConfig, SFTTrainer
 
-    rows = [
-        {"input_ids": [*one.prompt, *one.answer], "completion_mask": [0] * len(one.prompt) + [1] * len(one.answer)} for one in batch
-    ] * (STEPS + 1)
     lora = LoraConfig(task_type="CAUSAL_LM", r=PLAN.rank, lora_alpha=PLAN.alpha, target_modules=loaded.targets)
     settings = SFTConfig(
-        output_dir="/tmp/keepsake-peer", max_steps=STEPS + 1, per_device_train_batch_size=len(batch), save_strategy="no", report_to=[],
+        output_dir="/tmp/keepsake-peer", max_steps=STEPS + 1, max_length=None, per_device_train_batch_size=len(batch), save_strategy="no", report_to=[],
         disable_tqdm=True, logging_strategy="no", learning_rate=PLAN.learning_rate, use_cpu=loaded.device == "cpu",
         **({} if loaded.device == "cuda" else {"bf16": False}),
     )  # fmt: skip
     trainer = SFTTrainer(
-        model=loaded.model, args=settings, train_dataset=Dataset.from_list(rows), processing_class=loaded.tokenizer, peft_config=lora
+        model=loaded.model,
+        args=settings,
+        train_dataset=token_rows(batch * (STEPS + 1)),
+        processing_class=loaded.tokenizer,
+        peft_config=lora,
     )
     times: list[float] = []
     plain = trainer.training_step

@@ -9,6 +9,7 @@ import math
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -41,13 +42,11 @@ def ours(work: dict[str, Any]) -> dict[str, Any]:
 def trl(work: dict[str, Any]) -> dict[str, Any]:
     """The peer: an Optuna study whose objective builds an SFTTrainer with a LoraConfig, trains, and asks the validation questions."""
     import optuna
-    from datasets import Dataset
     from peft import LoraConfig
     from trl import SFTConfig, SFTTrainer
 
     from tuning.adapters import layer_numbers
     from tuning.bases import load_base, resolve_base
-    from tuning.prompts import render_chat
     from tuning.train import batches, encode_examples
     from tuning.trial import score_answers
 
@@ -56,10 +55,7 @@ def trl(work: dict[str, Any]) -> dict[str, Any]:
     loaded = load_base(resolve_base(work["base"]))
     encoded = encode_examples(loaded, trained)
     rows = max(1, round(len(trained) / len(batches(encoded, range(len(encoded)), Random(0)))))
-    tokenizer: Any = loaded.tokenizer
-    chats = [list(render_chat(example.question, example.notes)) for example in trained]
-    prompts = [tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True, enable_thinking=False) for chat in chats]
-    data = Dataset.from_list([{"prompt": prompt, "completion": example.answer} for prompt, example in zip(prompts, trained)])
+    data = token_rows(encoded)
     best: dict[str, Any] = {"validation": -math.inf}
 
     def objective(trial: Any) -> float:
@@ -76,7 +72,7 @@ def trl(work: dict[str, Any]) -> dict[str, Any]:
         settings = SFTConfig(
             output_dir="/tmp/keepsake-peer", num_train_epochs=work["epochs"], per_device_train_batch_size=rows, save_strategy="no", report_to=[],
             learning_rate=plan["learning_rate"], warmup_steps=10, adam_beta2=0.98, use_cpu=True, bf16=False, gradient_checkpointing=False,
-            seed=work["seed"] + trial.number, disable_tqdm=True, logging_strategy="no",
+            max_length=None, seed=work["seed"] + trial.number, disable_tqdm=True, logging_strategy="no",
         )  # fmt: skip
         trainer = SFTTrainer(model=fresh.model, args=settings, train_dataset=data, processing_class=fresh.tokenizer, peft_config=with_lora)
         trainer.train()
@@ -92,6 +88,15 @@ def trl(work: dict[str, Any]) -> dict[str, Any]:
         study.enqueue_trial(plan)
     study.optimize(objective, n_trials=len(work["plans"]))
     return best | {"batch": rows}
+
+
+def token_rows(encoded: Sequence[Any]) -> Any:
+    """Examples as TRL would have tokenised them, so that it need not. Named by hand: hashing a table fails with some versions of pyarrow and dill."""
+    import pyarrow
+    from datasets import Dataset
+
+    rows = [{"input_ids": [*one.prompt, *one.answer], "completion_mask": [0] * len(one.prompt) + [1] * len(one.answer)} for one in encoded]
+    return Dataset(pyarrow.Table.from_pylist(rows), fingerprint="keepsake")
 
 
 def ideas(work: dict[str, Any]) -> dict[str, Any]:

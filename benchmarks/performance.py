@@ -33,10 +33,10 @@ LEFT = (
     "Kept states in memory-mapped files: with the default plan, whose lowest LoRA stands in the first layer, states are worth little (the table above); "
     "and hidden states are the person's words in another form, which encryption at rest and forgetting would then have to reach. They stay in memory, 256 MB at most.",
     "Trials trained together on one pass: above the lowest LoRA every trial has states of its own, so only the products below it can be shared, and "
-    "those are kept already. It would pay where weights are dequantised for every product (NF4 on a GPU); not built, no GPU was at hand.",
+    "those are kept already. It may pay where weights are dequantised for every product (NF4 on a GPU); not built, no GPU was at hand.",
     "Packing several examples into a row: batches of like lengths leave about 6 % of padding on the exam's facts, which is all that packing could save.",
-    "Half precision on this CPU: it has AVX2 alone, where bf16 products are slower than fp32 ones (`python -m benchmarks.precision`).",
-    "`torch.compile`: needs a C++ compiler on the person's machine and about a minute for each trial's layer set, more than a quick trial takes.",
+    "Half precision on this CPU: it has AVX2 alone and no units for bf16; `python -m benchmarks.precision` compares precisions.",
+    "`torch.compile` on a CPU: needs a C++ compiler on the person's machine; not tried.",
     "Fused AdamW: the optimiser takes 1.3 % of a step in the profile (`torch.profiler`, 40 facts, rank 16), so at most that could be won.",
 )
 
