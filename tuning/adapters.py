@@ -150,12 +150,13 @@ def from_bytes(loaded: LoadedBase, weights: bytes, peft_config: dict[str, Any], 
     tensors = load(weights)
     for name in configs:
         own = {key.split("/", 1)[1]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}/")}
-        missing = set(get_peft_model_state_dict(model, adapter_name=name)) ^ set(own)
+        expected = get_peft_model_state_dict(model, adapter_name=name)
+        missing = set(expected) ^ set(own)
         if missing:
             detach(model)
             raise NoAdapter(f"{name_of_it} does not fit its base ({len(missing)} tensors differ, such as {sorted(missing)[0]}).")
         try:
-            _check_tensors(name_of_it, get_peft_model_state_dict(model, adapter_name=name), own)
+            _check_tensors(name_of_it, expected, own)
         except NoAdapter:
             detach(model)
             raise
