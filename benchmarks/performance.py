@@ -82,7 +82,7 @@ def injection(row: dict[str, Any]) -> str:
         lines += [
             f"**{row['speedup_vs_trl']} times as fast as TRL's SFTTrainer in an Optuna loop** ({row['speedup_cpu_seconds']} times by CPU seconds), end to end, loading "
             f"and asking included; the target is 6, {'met' if met else 'missed'}. Same base, examples, plans and epochs; steps an epoch about the same, but Keepsake's "
-            "epochs leave out most examples that it is sure of.",
+            f"epochs leave out most examples that it is sure of. {_shares(sides)}",
             "",
         ]  # fmt: skip
     else:
@@ -94,6 +94,17 @@ def injection(row: dict[str, Any]) -> str:
     ]
     cells = [[IDEAS[name], f"{ratio:.2f}", f"{row['operations'][name]:.2f}"] for name, ratio in row["ideas"].items()]
     return "\n".join([*lines, table(["idea", "seconds, off / on", "operations, off / on"], cells)])
+
+
+def _shares(sides: dict[str, Any]) -> str:
+    """A warning where other work left the sides so uneven a share of the machine that their wall-clock ratio says nothing."""
+    shares = {name: side["cpu_seconds"] / side["seconds"] for name, side in sides.items()}
+    if max(shares.values()) < 1.5 * min(shares.values()):
+        return ""
+    told = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+    return (
+        f"**The wall-clock ratio of this run says nothing**: of its time each side had a core for {told}; measure again on a quiet machine."
+    )
 
 
 def chat(row: dict[str, Any]) -> str:
