@@ -7,12 +7,11 @@ elsewhere are trained again here, from its plan and seed: a database is no place
 
 import json
 import socket
-import sqlite3
 import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from memory.store import is_encrypted
+from memory.store.studies import purge_file
 from tuning.bases import LoadedBase, load_base, resolve_at
 from tuning.clock import worked
 from tuning.errors import SharedStudyFailed
@@ -255,8 +255,7 @@ def _purge(place: Place) -> None:
     """A SQLite file keeps what was overwritten in its free pages until it is written anew; servers do that by themselves."""
     url = make_url(place.url)
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-        with closing(sqlite3.connect(url.database, timeout=30)) as db:
-            db.execute("VACUUM")
+        purge_file(url.database)
 
 
 @contextmanager
