@@ -85,6 +85,11 @@ def search(
     return sorted(hits, key=lambda hit: -hit.score)[:k]
 
 
+def nearness(hits: Sequence[Hit]) -> float:
+    """The cosine of the hit that is nearest to the question in meaning; 1.0 where words alone found them, which say nothing of it."""
+    return max((hit.cosine for hit in hits if hit.cosine is not None), default=1.0)
+
+
 def fuse(rankings: Sequence[tuple[float, Sequence[Key]]]) -> dict[Key, float]:
     """Weighted reciprocal rank fusion: the sum over the rankings of weight / (RANK_OFFSET + rank)."""
     scores: dict[Key, float] = {}

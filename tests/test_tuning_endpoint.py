@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from app.blind import Answers, write_answers
 from memory.store import NewFact, add_facts, create_profile, load_profile, open_store, save_adapter
 from tuning.adapters import LoraPlan, attach, detach, to_bytes
 from tuning.bases import load_base, resolve_base
@@ -149,6 +150,24 @@ def test_the_adapter_is_found_under_the_name_that_export_gave_it(ana, server):
     assert speaker.answer("rag", ["What is my cat called?"])[0].notes and handler.asked[-1][1]["model"] == "org/base"
     system = handler.asked[-1][1]["messages"][0]["content"]
     assert system.startswith(SYSTEM) and "Quimbo" in system  # the prompt of the product, with the notes
+
+
+def test_a_blind_pair_is_written_by_a_server_to_its_end(ana, server):
+    url, handler = server
+    pieces = [json.dumps({"choices": [{"delta": {"content": piece}}]}) for piece in ("Quim", "bo.")]
+    models = [{"id": "org/base"}, {"id": "ana", "parent": "org/base"}]
+    handler.replies |= {
+        "/v1/models": (200, {}, json.dumps({"data": models})),
+        "/v1/chat/completions": (
+            200,
+            {"Content-Type": "text/event-stream"},
+            "".join(f"data: {piece}\n\n" for piece in [*pieces, "[DONE]"]),
+        ),
+    }
+    answers = Answers("What is my cat called?", ("adapter", "rag"))
+    seen = [list(answers.texts) for _ in write_answers(open_remote(ana, load_profile(ana, "ana"), url), answers, [])]
+    assert answers.texts == ["Quimbo.", "Quimbo."] and ["Quim", "Quim"] in seen and answers.notes[1] and not answers.notes[0]
+    assert answers.lifts == [[], []]  # only a model in this process can be asked what it would have said otherwise
 
 
 def test_llama_cpp_switches_its_lora_a_request_at_a_time(ana, server):

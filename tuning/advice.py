@@ -9,7 +9,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from memory.retrieval import search
+from memory.retrieval import nearness, search
 from tuning.examples import Example
 from tuning.prompts import is_abstention
 from tuning.scores import holds_answer, paired_interval
@@ -145,7 +145,7 @@ def choose_floor(speaker: Speaker, plan: RetrievalPlan, known: Sequence[Example]
     asked = known, unknown
     read = [*_right(speaker, plan, "rag", known), *_declined(speaker, plan, "rag", unknown)]
     bare = [*_right(speaker, plan, "base", known), *_declined(speaker, plan, "base", unknown)]
-    near = [_nearest(speaker, plan, example.question) for example in [*known, *unknown]]
+    near = [nearness(search(speaker.db, speaker.profile.id, example.question, plan.k, plan.sources)) for example in [*known, *unknown]]
 
     def worth(least: float) -> float:
         return _worth([with_lines if cosine >= least else without for with_lines, without, cosine in zip(read, bare, near)], asked)
@@ -164,11 +164,6 @@ def _declined(speaker: Speaker, plan: RetrievalPlan, side: str, examples: Sequen
 def _texts(speaker: Speaker, plan: RetrievalPlan, side: str, examples: Sequence[Example]) -> list[str]:
     speaker.plan = plan
     return [answer.text for answer in speaker.answer(side, [example.question for example in examples], 40)] if examples else []
-
-
-def _nearest(speaker: Speaker, plan: RetrievalPlan, question: str) -> float:
-    hits = search(speaker.db, speaker.profile.id, question, plan.k, plan.sources)
-    return max((hit.cosine for hit in hits if hit.cosine is not None), default=1.0)
 
 
 def _worth(good: Sequence[bool], asked: tuple[Sequence[Example], Sequence[Example]]) -> float:

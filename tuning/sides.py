@@ -13,7 +13,7 @@ from peft.helpers import rescale_adapter_scale
 from sqlite_utils import Database
 
 from memory.errors import StaleAdapter
-from memory.retrieval import Hit, search
+from memory.retrieval import Hit, nearness, search
 from memory.store import Adapter, Profile, list_adapters, load_adapter
 from tuning.adapters import from_adapter, with_side
 from tuning.bases import Base, LoadedBase, load_base, resolve_at, resolve_base
@@ -39,9 +39,8 @@ class RetrievalPlan:
     least: float = 0.0
 
     def keeps(self, hits: Sequence[Hit]) -> bool:
-        """Whether the lines found are near enough to be read; where there are no vectors, words decide and they are."""
-        cosines = [hit.cosine for hit in hits if hit.cosine is not None]
-        return not cosines or max(cosines) >= self.least
+        """Whether the lines found are near enough to the question to be read."""
+        return nearness(hits) >= self.least
 
 
 def load_plan(row: dict[str, Any]) -> RetrievalPlan:
