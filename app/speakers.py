@@ -14,7 +14,7 @@ from app import sentences as say
 from app.edge import PageError
 from app.handover import chosen_endpoint
 from app.warm import warm_up
-from memory.store import Profile, data_folder, list_adapters, open_store
+from memory.store import Profile, data_folder, embeddings, list_adapters, open_store
 
 if TYPE_CHECKING:
     from tuning.bases import Base, LoadedBase
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 120.0
 
-Key = tuple[str, int, str | None, bool]  # data folder, profile, hash of the adapter, whether it may be used
+# Data folder, profile, hash of the adapter, whether it may be used, what was removed from the store until then.
+Key = tuple[str, int, str | None, bool, int]
 
 
 class Speakers:
@@ -76,7 +77,9 @@ class Speakers:
             current = next((adapter for adapter in list_adapters(db, profile.id) if adapter.current), None)
             base = base_of(current) if current else resolve_base()
             # By its hash, not its number: a number may be used again after everything was forgotten.
-            key = (str(data_folder()), profile.id, current.sha256 if current else None, bool(current and current.usable))
+            # And by what was removed: a speaker keeps its last answers' keys and values, in which something forgotten may have stood.
+            sha256, usable = (current.sha256, current.usable) if current else (None, False)
+            key = (str(data_folder()), profile.id, sha256, usable, embeddings.removals(db))
             if self._speaker is not None and key == self._key and base == self._meant:
                 db.close()
                 return self._speaker
@@ -96,7 +99,7 @@ class Speakers:
         """A speaker whose model runs on a server; the base of this process gives its memory back."""
         from tuning.endpoint import open_remote
 
-        key = (str(data_folder()), profile.id, url, True)
+        key = (str(data_folder()), profile.id, url, True, 0)
         if self._speaker is None or key != self._key:
             self._forget_speaker()
             self._loaded = self._meant = None

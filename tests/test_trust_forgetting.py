@@ -235,6 +235,29 @@ def test_a_model_in_memory_does_not_outlive_what_it_forgot(tiny_folder: Path, db
     speakers.release()
 
 
+def test_what_an_answer_had_read_is_let_go_once_something_was_forgotten(
+    db: Database, ana: Profile, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app import speakers as room
+    from tuning.bases import resolve_base
+
+    monkeypatch.setattr("tuning.bases.resolve_base", lambda *_: resolve_base(str(tiny_folder)))
+    fact, _ = add_facts(db, ana.id, [NewFact(FACT), NewFact("You like tea.")])
+    speakers = room.Speakers()
+    with speakers.speaking(ana) as first:
+        assert CODE in first.answer("rag", ["What is my locker's code?"], 4)[0].notes[0]
+        stream = first.stream("rag", "What is my locker's code?")
+        while stream.step():
+            pass
+        assert stream.stream.cache is not None
+    with speakers.speaking(ana) as same:
+        assert same is first
+    forget_fact(db, ana.id, fact)
+    with speakers.speaking(ana) as other:
+        assert other is not first and not other._last
+    speakers.release()
+
+
 @pytest.mark.slow
 def test_a_person_forgets_by_command_and_gets_a_certificate_with_a_probe(home: Path, tmp_path: Path) -> None:
     chat = tmp_path / "chat.txt"
