@@ -24,6 +24,7 @@ KINDS: dict[str, str] = {
 PLACEHOLDERS = {kind: f"[{'e-mail' if kind == 'email' else 'id number' if kind == 'id' else kind}]" for kind in KINDS}
 _Find = Callable[[str], Iterator[tuple[int, int]]]
 _GONE = "\N{OBJECT REPLACEMENT CHARACTER}"
+_LEFT = re.compile(f"[^{_GONE}]+")
 PIECE = 50_000  # letters that are looked at together
 
 
@@ -76,11 +77,18 @@ def _find(left: str, begin: int, keep: frozenset[str], region: str | None) -> li
     for kind, find in (*_FINDERS, ("phone", phones)):
         if kind in keep or digits < _FEWEST_DIGITS.get(kind, 0) or not _has_any(folded, _SIGNS.get(kind)):
             continue
-        spans = list(find(left))
+        spans = [span for start, end in find(left) for span in _left_of(left, start, end)]
         taken += [(start, end, kind) for start, end in spans]
         for start, end in spans:  # what was found is no part of anything else
             left = left[:start] + _GONE * (end - start) + left[end:]
     return [Finding(kind, begin + start, begin + end, mask(text[start:end])) for start, end, kind in sorted(taken)]
+
+
+def _left_of(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """What of a span is not gone already: "pin: sk-..." is a key, and not the same letters once more as a password."""
+    for match in _LEFT.finditer(text, start, end):
+        if match[0].strip():
+            yield match.span()
 
 
 def mask(text: str) -> str:
