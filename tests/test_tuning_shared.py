@@ -117,6 +117,29 @@ def test_a_winner_of_another_process_is_trained_again_here(home, tiny, tmp_path)
     assert again.best.plan == result.best.plan and again.weights == result.weights
 
 
+def test_processes_may_come_to_an_empty_database_at_once(tmp_path):
+    from tuning.shared import _open
+
+    place, together = Place(f"sqlite:///{tmp_path}/empty.db", "at-once"), threading.Barrier(6)
+
+    def come() -> None:
+        together.wait()
+        try:
+            studies.append(_open(place, "tpe", 0, create=True).study_name)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
+            failed.append(error)
+
+    for _ in range(3):
+        studies, failed = [], []
+        comers = [threading.Thread(target=come) for _ in range(6)]
+        for comer in comers:
+            comer.start()
+        for comer in comers:
+            comer.join()
+        assert not failed and studies == ["at-once"] * 6
+        (tmp_path / "empty.db").unlink()
+
+
 def test_a_job_comes_back_as_it_was_sent(home, tiny):
     import json
 

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from random import uniform
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from memory.store import is_encrypted
 from memory.store.studies import purge_file
@@ -34,6 +35,7 @@ from tuning.trial import Kept, TrialResult, make_task, run_trial
 
 HEARTBEAT_SECONDS = 20  # a process that is silent for three of them is taken for dead
 RETRIES = 3
+CONNECTS = 12  # tries to make the tables, each of which another process may be first with
 PATIENCE_SECONDS = 120.0  # that a helper waits for the owner to put the examples there
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 _TAKEN = (*_DONE, TrialState.RUNNING)
@@ -208,7 +210,7 @@ def _plan(trial: TrialResult, epochs: int) -> Any:
     from tuning.adapters import LoraPlan
 
     plan = trial.plan
-    return LoraPlan(tuple(plan["layer_sets"]), plan["rank"], plan["learning_rate"], plan["alpha"], epochs)
+    return LoraPlan(tuple(plan["layer_sets"]), plan["rank"], plan["learning_rate"], plan["alpha"], epochs, plan["targets"])
 
 
 def _result(trial: FrozenTrial) -> TrialResult:
@@ -228,18 +230,34 @@ def _open(place: Place, sampler: str, seed: int, create: bool) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # heartbeats are called experimental
-        storage = optuna.storages.RDBStorage(
-            place.url,
-            heartbeat_interval=place.heartbeat,
-            grace_period=3 * place.heartbeat,
-            heartbeat_stale_trial_callback=optuna.storages.RetryFailedTrialCallback(RETRIES),
-        )
+        storage = _connect(place)
         made = make_sampler(sampler, seed)
         if create:
             return optuna.create_study(
                 storage=storage, study_name=place.study, sampler=made, directions=["maximize", "minimize"], load_if_exists=True
             )
         return optuna.load_study(storage=storage, study_name=place.study, sampler=made)
+
+
+def _connect(place: Place) -> optuna.storages.RDBStorage:
+    """The database with Optuna's tables. Several processes may make them at once, and only one of them can: the others look again."""
+    for _ in range(CONNECTS):
+        try:
+            return _rdb_storage(place)
+        except (IntegrityError, ProgrammingError, OperationalError) as error:
+            if not isinstance(error, IntegrityError) and "already exists" not in str(error):
+                raise
+            time.sleep(uniform(0.1, 0.5))
+    return _rdb_storage(place)
+
+
+def _rdb_storage(place: Place) -> optuna.storages.RDBStorage:
+    return optuna.storages.RDBStorage(
+        place.url,
+        heartbeat_interval=place.heartbeat,
+        grace_period=3 * place.heartbeat,
+        heartbeat_stale_trial_callback=optuna.storages.RetryFailedTrialCallback(RETRIES),
+    )
 
 
 def check_readable(home: Path) -> None:
