@@ -17,6 +17,8 @@ from app.warm import warm_up
 from memory.store import Profile, data_folder, embeddings, list_adapters, open_store
 
 if TYPE_CHECKING:
+    from peft import PeftModel
+
     from tuning.bases import Base, LoadedBase
     from tuning.sides import Speaker
 
@@ -83,11 +85,12 @@ class Speakers:
             if self._speaker is not None and key == self._key and base == self._meant:
                 db.close()
                 return self._speaker
-            self._forget_speaker()
-            if self._loaded is None or base != self._meant:
+            same = self._loaded is not None and base == self._meant
+            worn = self._forget_speaker(keep_adapter=same)
+            if not same:
                 self._loaded = None  # before the next one is loaded: two may not fit
                 self._loaded, self._meant = load_base(base), base
-            self._speaker, self._key = open_speaker(db, profile, loaded=self._loaded, base_id=base.id), key
+            self._speaker, self._key = open_speaker(db, profile, loaded=self._loaded, base_id=base.id, worn=worn), key
             return self._speaker
         except BaseException:
             # The base may be left with half an adapter on it: load it anew next time.
@@ -107,16 +110,17 @@ class Speakers:
             self._speaker, self._key = speaker, key
         return self._speaker
 
-    def _forget_speaker(self) -> None:
-        """Takes the last profile's adapter off the base and closes its connection."""
+    def _forget_speaker(self, keep_adapter: bool = False) -> "PeftModel | None":
+        """Closes the last profile's connection and takes its adapter off the base, or returns the model that still wears it."""
         speaker, self._speaker, self._key = self._speaker, None, None
         if speaker is None:
-            return
-        if speaker.model is not None:
+            return None
+        speaker.db.close()
+        if speaker.model is not None and not keep_adapter:
             from tuning.adapters import detach
 
             detach(speaker.model)
-        speaker.db.close()
+        return speaker.model if keep_adapter else None
 
 
 SPEAKERS = Speakers()

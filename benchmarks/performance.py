@@ -118,6 +118,7 @@ def chat(row: dict[str, Any]) -> str:
         ["tokens a CPU second: one pane", _text(row["tokens_a_second_stream"]), "-"],
         ["tokens a CPU second: transformers' `generate`", _text(row["tokens_a_second_generate"]), "-"],
         ["adapter swapped from SQLite, median", f"{row['swap_p50_ms']} ms", "-"],
+        ["the same with PEFT's wrapper built anew, median", f"{_text(row.get('swap_rebuilt_p50_ms'))} ms", "-"],
         ["adapter swapped from SQLite, p95", f"{row['swap_p95_ms']} ms", "50 ms"],
         [f"memory after each round of {row['profiles']} profiles", ", ".join(f"{value:.0f}" for value in memory) + " MB", "flat"],
     ]

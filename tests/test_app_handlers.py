@@ -402,10 +402,17 @@ def test_the_speaker_is_kept_until_the_adapter_changes_and_another_profile_gets_
     base = one.loaded
     with speakers.speaking(ada) as other:
         assert other.profile.name == "Ada" and other.loaded is base
-        assert list(other.model.peft_config) == ["lora0"]  # type: ignore[union-attr]
+        assert list(other.model.peft_config) == ["lora0"] and other.model is two.model  # type: ignore[union-attr]
     second = give_adapter(demo, tiny_base)
     with speakers.speaking(demo) as three:
         assert three.adapter_id == second and three.loaded is base
+    from tuning.sides import open_speaker
+
+    profiles_tab.create("Bo")
+    db = open_store()
+    nobody = open_speaker(db, load_profile(db, "Bo"), str(tiny_base), loaded=base, worn=three.model)
+    db.close()
+    assert nobody.model is None and not any("lora_" in name for name, _ in base.model.named_parameters()), "Ada's adapter is not Bo's"
     speakers.release()
     assert speakers._loaded is None
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load, save
 
 from memory.store import Adapter
 from tuning.adapters import LoraPlan, attach, detach, from_adapter, layer_numbers, prove_active, to_bytes, with_side
@@ -76,6 +77,32 @@ def test_an_adapter_of_another_base_is_refused(tiny):
         from_adapter(tiny, replace(adapter, base_revision="other"))
     with pytest.raises(NoAdapter, match="prompt version"):
         from_adapter(tiny, replace(adapter, prompt_version="0"))
+
+
+def test_another_adapter_takes_the_place_of_one_that_is_worn(tiny):
+    """Of the same plan by its weights alone, else in a wrapper of its own; in either case it answers as on a fresh base."""
+    bare, made = logits_of(tiny.model), {}
+    for name, plan in (("a", LoraPlan(("all",), 4)), ("b", LoraPlan(("all",), 4)), ("c", LoraPlan(("all", "late"), 2))):
+        model = attach(tiny, plan, seed=ord(name))
+        stir(model)
+        torch.nn.init.normal_(next(parameter for key, parameter in model.named_parameters() if "lora_B" in key), std=0.1 * ord(name) / 97)
+        made[name] = stored(tiny, *to_bytes(model, tiny.base)), logits_of(model)
+        detach(model)
+    worn = from_adapter(tiny, made["a"][0])
+    for name, same in (("b", True), ("a", True), ("c", False), ("a", False)):
+        model = from_adapter(tiny, made[name][0], worn=worn)
+        assert (model is worn) == same and torch.equal(logits_of(model), made[name][1])
+        worn = model
+    with pytest.raises(NoAdapter, match="finite"):
+        from_adapter(tiny, made["b"][0], weights=spoilt(made["b"][0].weights), worn=worn)
+    assert torch.equal(logits_of(tiny.model), bare), "what does not fit leaves the base bare, not half an adapter on it"
+
+
+def spoilt(weights: bytes) -> bytes:
+    """The same tensors with a NaN in the last."""
+    tensors = load(weights)
+    tensors[sorted(tensors)[-1]].view(-1)[0] = float("nan")
+    return save(tensors)
 
 
 def test_an_adapter_that_does_nothing_is_found_out(tiny):

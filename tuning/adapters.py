@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from safetensors.torch import load, save
 
 from memory.store import Adapter
@@ -19,6 +19,7 @@ from tuning.errors import InactiveAdapter, NoAdapter
 from tuning.prompts import PROMPT_VERSION
 
 LAYER_SETS = ("all", "early", "middle", "late")
+KEPT_KEYS = ("r", "lora_alpha", "target_modules", "layers_to_transform", "task_type")  # of a LoRA's configuration
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,12 @@ def detach(model: PeftModel) -> None:
     model.unload()
 
 
+def take_off(model: PeftModel | None) -> None:
+    """`detach`, of a base that may wear nothing."""
+    if model is not None:
+        detach(model)
+
+
 @contextmanager
 def with_side(model: PeftModel | None, adapter: bool) -> Iterator[None]:
     """Answer with the adapter or as the bare base, whatever was active before."""
@@ -130,39 +137,68 @@ def _jsonable(value: Any) -> Any:
     return sorted(value) if isinstance(value, set) else getattr(value, "value", None) or asdict(value)
 
 
-def from_adapter(loaded: LoadedBase, adapter: Adapter, weights: bytes | None = None) -> PeftModel:
-    """The model with a stored adapter (or with `weights` of the same shape); refuses one of another base, revision or prompt version."""
-    if (adapter.base_id, adapter.base_revision) != (loaded.base.id, loaded.base.revision):
-        raise NoAdapter(
-            f"Adapter {adapter.id} was trained on {adapter.base_id} ({adapter.base_revision}), the base loaded is {loaded.base.id} "
-            f"({loaded.base.revision}): inject again on this base."
-        )
-    if adapter.prompt_version != PROMPT_VERSION:
-        raise NoAdapter(f"Adapter {adapter.id} was trained with prompt version {adapter.prompt_version}: inject again.")
-    return from_bytes(loaded, weights or adapter.weights, adapter.peft_config, f"Adapter {adapter.id}")
+def from_adapter(loaded: LoadedBase, adapter: Adapter, weights: bytes | None = None, worn: PeftModel | None = None) -> PeftModel:
+    """The model with a stored adapter (or with `weights` of the same shape); refuses one of another base, revision or prompt version.
+
+    `worn` is the base with another adapter around it, which gives way: of the same plan its weights are overwritten, else it is taken off.
+    """
+    try:
+        if (adapter.base_id, adapter.base_revision) != (loaded.base.id, loaded.base.revision):
+            raise NoAdapter(
+                f"Adapter {adapter.id} was trained on {adapter.base_id} ({adapter.base_revision}), the base loaded is {loaded.base.id} "
+                f"({loaded.base.revision}): inject again on this base."
+            )
+        if adapter.prompt_version != PROMPT_VERSION:
+            raise NoAdapter(f"Adapter {adapter.id} was trained with prompt version {adapter.prompt_version}: inject again.")
+    except NoAdapter:
+        take_off(worn)
+        raise
+    return from_bytes(loaded, weights or adapter.weights, adapter.peft_config, f"Adapter {adapter.id}", worn)
 
 
-def from_bytes(loaded: LoadedBase, weights: bytes, peft_config: dict[str, Any], name_of_it: str = "The adapter") -> PeftModel:
-    """The model with the LoRAs that `to_bytes` gave, ready to answer; raises NoAdapter if they do not fit this base."""
-    keys = ("r", "lora_alpha", "target_modules", "layers_to_transform", "task_type")
-    configs = {name: LoraConfig(**{key: saved[key] for key in keys}) for name, saved in peft_config["adapters"].items()}
-    model = _wrap(loaded, configs)
-    tensors = load(weights)
-    for name in configs:
-        own = {key.split("/", 1)[1]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}/")}
-        expected = get_peft_model_state_dict(model, adapter_name=name)
-        missing = set(expected) ^ set(own)
-        if missing:
-            detach(model)
-            raise NoAdapter(f"{name_of_it} does not fit its base ({len(missing)} tensors differ, such as {sorted(missing)[0]}).")
-        try:
-            _check_tensors(name_of_it, expected, own)
-        except NoAdapter:
-            detach(model)
-            raise
-        set_peft_model_state_dict(model, own, adapter_name=name)
+def from_bytes(
+    loaded: LoadedBase, weights: bytes, peft_config: dict[str, Any], name_of_it: str = "The adapter", worn: PeftModel | None = None
+) -> PeftModel:
+    """The model with the LoRAs that `to_bytes` gave, ready to answer; raises NoAdapter if they do not fit this base, which is then bare."""
+    configs = {name: LoraConfig(**{key: saved[key] for key in KEPT_KEYS}) for name, saved in peft_config["adapters"].items()}
+    model = _wrap_again(loaded, configs, worn)
+    try:
+        _fill(model, load(weights), name_of_it)
+    except BaseException:
+        detach(model)
+        raise
     model.eval()
     return model
+
+
+def _wrap_again(loaded: LoadedBase, configs: dict[str, LoraConfig], worn: PeftModel | None) -> PeftModel:
+    """LoRAs of these plans, in the places of those that the base wears where they have the same plans (building them takes most of a swap)."""
+    if worn is not None and {name: _shape(config) for name, config in worn.peft_config.items()} == {
+        name: _shape(config) for name, config in configs.items()
+    }:
+        return worn
+    take_off(worn)
+    return _wrap(loaded, configs)
+
+
+def _shape(config: Any) -> list[Any]:
+    """What decides where a LoRA's tensors stand, how large they are and how they act."""
+    return [sorted(value) if isinstance(value, (set, list)) else value for value in (getattr(config, key) for key in KEPT_KEYS)]
+
+
+@torch.no_grad()
+def _fill(model: PeftModel, tensors: dict[str, torch.Tensor], name_of_it: str) -> None:
+    """Copy saved weights into the LoRAs of a model, once all of them are found to fit."""
+    places: dict[str, torch.Tensor] = {}
+    for name in model.peft_config:
+        # PEFT gives the very tensors that act, not copies of them.
+        places |= {f"{name}/{key}": tensor for key, tensor in get_peft_model_state_dict(model, adapter_name=name).items()}
+    missing = sorted(set(places) ^ set(tensors))
+    if missing:
+        raise NoAdapter(f"{name_of_it} does not fit its base ({len(missing)} tensors differ, such as {missing[0]}).")
+    _check_tensors(name_of_it, places, tensors)
+    for key, place in places.items():
+        place.copy_(tensors[key])
 
 
 def _check_tensors(name_of_it: str, expected: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> None:

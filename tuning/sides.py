@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from memory.errors import StaleAdapter
 from memory.retrieval import Hit, nearness, search
 from memory.store import Adapter, Profile, list_adapters, load_adapter
-from tuning.adapters import from_adapter, with_side
+from tuning.adapters import from_adapter, take_off, with_side
 from tuning.bases import Base, LoadedBase, load_base, resolve_at, resolve_base
 from tuning.errors import NoAdapter
 from tuning.generate import Stream, encode_chat, generate
@@ -155,21 +155,37 @@ def base_of(adapter: Adapter) -> Base:
 
 
 def open_speaker(
-    db: Database, profile: Profile, base_id: str | None = None, precision: str = "auto", loaded: LoadedBase | None = None
+    db: Database,
+    profile: Profile,
+    base_id: str | None = None,
+    precision: str = "auto",
+    loaded: LoadedBase | None = None,
+    worn: PeftModel | None = None,
 ) -> Speaker:
-    """Load the base (that of the profile's adapter unless another is named) and the profile's current adapter if it fits."""
+    """Load the base (that of the profile's adapter unless another is named) and the profile's current adapter if it fits.
+
+    `worn`: another profile's adapter that the loaded base still wears; it gives way, by having its weights overwritten where the plans are the same.
+    """
     current = next((adapter for adapter in list_adapters(db, profile.id) if adapter.current), None)
     base = resolve_base(base_id) if base_id or current is None else base_of(current)
     if loaded is None:
         loaded = load_base(base, precision)
     speaker = Speaker(db, profile, loaded)
-    if current is not None and current.base_id == loaded.base.id and current.base_revision == loaded.base.revision:
-        try:
-            speaker.model = from_adapter(loaded, load_adapter(db, current.id))
-            speaker.adapter_id = current.id
-        except StaleAdapter as error:
-            speaker.refused = str(error)  # retrieval and the bare base answer all the same
-        chosen = current.metrics.get("retrieval")
-        if chosen:
-            speaker.plan = load_plan(chosen)
+    usable = current is not None and current.base_id == loaded.base.id and current.base_revision == loaded.base.revision
+    if current is None or not usable:
+        take_off(worn)
+        return speaker
+    try:
+        stored = load_adapter(db, current.id)
+    except BaseException as error:
+        take_off(worn)
+        if not isinstance(error, StaleAdapter):
+            raise
+        speaker.refused = str(error)  # retrieval and the bare base answer all the same
+    else:
+        speaker.model = from_adapter(loaded, stored, worn=worn)
+        speaker.adapter_id = current.id
+    chosen = current.metrics.get("retrieval")
+    if chosen:
+        speaker.plan = load_plan(chosen)
     return speaker
