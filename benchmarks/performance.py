@@ -27,13 +27,14 @@ IDEAS = {
     "frozen": "states below the lowest LoRA kept (LoRAs on all layers)",
     "frozen_late_layers": "the same, LoRAs on the later half of the layers",
     "buckets": "batches of like lengths",
+    "together": "not built: two trials on one pass, at most (two steps against one of twice the rows)",
 }
 # What was thought of and left, with the reason; measured where a command is named.
 LEFT = (
     "Kept states in memory-mapped files: with the default plan, whose lowest LoRA stands in the first layer, states are worth little (the table above); "
     "and hidden states are the person's words in another form, which encryption at rest and forgetting would then have to reach. They stay in memory, 256 MB at most.",
     "Trials trained together on one pass: above the lowest LoRA every trial has states of its own, so only the products below it can be shared, and "
-    "those are kept already. It may pay where weights are dequantised for every product (NF4 on a GPU); not built, no GPU was at hand.",
+    "those are kept already; what one pass of twice the rows saves is in the table above. It may pay where weights are dequantised for every product (NF4 on a GPU); not built, no GPU was at hand.",
     "Packing several examples into a row: batches of like lengths leave about 6 % of padding on the exam's facts, which is all that packing could save.",
     "Half precision on this CPU: it has AVX2 alone and no units for bf16; `python -m benchmarks.precision` compares precisions.",
     "`torch.compile` on a CPU: needs a C++ compiler on the person's machine; not tried.",
