@@ -99,7 +99,7 @@ def measure_sides(loaded: LoadedBase, questions: list[str]) -> dict[str, Any]:
 
 
 def measure_tokens(loaded: LoadedBase, questions: list[str]) -> dict[str, Any]:
-    """Tokens a second (of CPU time): a pair as the chat writes it, one stream, and transformers' `generate`; each with the adapter on."""
+    """Tokens a second (of CPU time): a pair as the chat writes it, one stream, the same through transformers' modules, and its `generate`; each with the adapter on."""
     model = acting(loaded, 0)
 
     def plain(question: str) -> int:
@@ -120,7 +120,11 @@ def measure_tokens(loaded: LoadedBase, questions: list[str]) -> dict[str, Any]:
         ask_both(loaded, model, question)
         return 2 * LENGTH
 
-    ways: dict[str, Callable[[str], int]] = {"generate": plain, "stream": alone, "pair": pair}
+    def modules(question: str) -> int:
+        with with_speed(decode=False):
+            return alone(question)
+
+    ways: dict[str, Callable[[str], int]] = {"generate": plain, "modules": modules, "stream": alone, "pair": pair}
     seconds, written = dict.fromkeys(ways, 0.0), dict.fromkeys(ways, 0)
     try:
         for turn, question in enumerate([questions[0], *questions]):

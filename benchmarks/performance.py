@@ -117,6 +117,7 @@ def chat(row: dict[str, Any]) -> str:
         ["both panes' first token", f"{row['first_token_ms']} ms", "-"],
         ["tokens a CPU second: both panes", _text(row["tokens_a_second_pair"]), "-"],
         ["tokens a CPU second: one pane", _text(row["tokens_a_second_stream"]), "-"],
+        ["tokens a CPU second: one pane through transformers' modules", _text(row.get("tokens_a_second_modules")), "-"],
         ["tokens a CPU second: transformers' `generate`", _text(row["tokens_a_second_generate"]), "-"],
         ["adapter swapped from SQLite, median", f"{row['swap_p50_ms']} ms", "-"],
         ["the same with PEFT's wrapper built anew, median", f"{_text(row.get('swap_rebuilt_p50_ms'))} ms", "-"],

@@ -5,8 +5,9 @@ import torch
 
 from memory.store import create_profile, open_store
 from tuning.adapters import LoraPlan, attach, detach
+from tuning.decode import adapter_on
 from tuning.generate import Stream
-from tuning.pair import PairStream, adapter_on
+from tuning.pair import PairStream
 from tuning.prompts import render_chat
 from tuning.sides import Speaker
 from tuning.speed import with_speed

@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from tuning.bases import LoadedBase
+from tuning.decode import RoomyLayer, next_logits
 from tuning.prompts import ChatMessage
 
 BATCH = 48
@@ -92,7 +93,7 @@ def _generate_batch(
     loaded: LoadedBase, prompts: list[list[int]], max_new_tokens: int, temperature: float, stop_loops: bool
 ) -> list[Output]:
     """Continuations of left-padded prompts with a key-value cache; a row stops at its end token."""
-    pad, ends = pad_token(loaded), end_tokens(loaded)
+    pad, ends = pad_token(loaded), set(end_tokens(loaded).tolist())
     longest = max(len(prompt) for prompt in prompts)
     ids = torch.full((len(prompts), longest), pad, dtype=torch.long)
     mask = torch.zeros_like(ids)
@@ -103,25 +104,34 @@ def _generate_batch(
     ids, mask = ids.to(device), mask.to(device)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     outputs: list[Output] = [[] for _ in prompts]
-    running = torch.ones(len(prompts), dtype=torch.bool, device=device)
+    rows = list(range(len(prompts)))  # whose answer each row of the batch is
+    running = set(rows)
     cache: Any = None
     for _ in range(max_new_tokens):
-        result = loaded.model(input_ids=ids, attention_mask=mask, position_ids=positions, cache=cache, use_cache=True, logits_to_keep=1)
-        cache = result.cache
-        token = pick(result.logits[:, -1], temperature)
-        sure = result.logits[:, -1].float().softmax(-1).gather(1, token[:, None])[:, 0].tolist()
-        running &= ~torch.isin(token, ends.to(device))
-        if not running.any():
-            break
-        for row in running.nonzero().flatten().tolist():
-            outputs[row].append((int(token[row]), sure[row]))
-            kept = end_of_loop([written for written, _ in outputs[row]]) if stop_loops else None
+        logits, cache = next_logits(loaded, ids, cache, mask, positions)
+        tokens = pick(logits, temperature)
+        sure = logits.float().softmax(-1).gather(1, tokens[:, None])[:, 0].tolist()
+        for number, token, probability in zip(rows, tokens.tolist(), sure):
+            if number not in running:
+                continue
+            if token in ends:
+                running.remove(number)
+                continue
+            outputs[number].append((token, probability))
+            kept = end_of_loop([written for written, _ in outputs[number]]) if stop_loops else None
             if kept is not None:
-                outputs[row] = outputs[row][:kept]
-                running[row] = False
-        ids = token[:, None]
+                outputs[number] = outputs[number][:kept]
+                running.remove(number)
+        if not running:
+            break
+        ids, positions = tokens[:, None], positions[:, -1:] + 1
         mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
-        positions = positions[:, -1:] + 1
+        if 2 * len(running) <= len(rows) and forgets_nothing(cache):
+            # Answers that have ended cost as much as the others while they stay in the batch.
+            chosen = torch.tensor([row for row, number in enumerate(rows) if number in running], device=device)
+            cache.batch_select_indices(chosen)
+            ids, positions, mask = ids[chosen], positions[chosen], mask[chosen]
+            rows = [number for number in rows if number in running]
     return outputs
 
 
@@ -161,7 +171,7 @@ def end_tokens(loaded: LoadedBase) -> Tensor:
 
 def forgets_nothing(cache: Any) -> bool:
     """Whether a key-value cache holds every token it has read, as those of sliding windows do not: only such a one may be cut or joined."""
-    return isinstance(cache, DynamicCache) and all(type(layer) is DynamicLayer for layer in cache.layers)
+    return isinstance(cache, DynamicCache) and all(type(layer) in (DynamicLayer, RoomyLayer) for layer in cache.layers)
 
 
 @dataclass
@@ -209,10 +219,9 @@ class Stream:
         if self.full:
             self.done = True
             return False
-        result = self.loaded.model(input_ids=self.next, cache=self.cache, use_cache=True, logits_to_keep=1)
-        self.cache = result.cache
+        logits, self.cache = next_logits(self.loaded, self.next, self.cache)
         self.read += self.next[0].tolist()
-        return self.take(int(result.logits[0, -1].argmax()))
+        return self.take(int(logits[0].argmax()))
 
     def take(self, token: int) -> bool:
         """Add a token to the answer; False where it ends it, or where the answer is full or began to repeat itself."""

@@ -49,7 +49,7 @@ def _layer_fits(layer: Any) -> bool:
         return False
     modules = [getattr(layer.mlp, name) for name in FORWARD]
     adapted = [bool(_active(module)) for module in modules]
-    plain = all(type(_base(module)) is torch.nn.Linear for module in modules)
+    plain = all(type(base_layer(module)) is torch.nn.Linear for module in modules)
     quiet = all(type(drop) is torch.nn.Identity for module in modules for drop in getattr(module, "lora_dropout", {}).values())
     unmerged = not any(getattr(module, "merged", False) for module in modules)
     return plain and quiet and unmerged and len(set(adapted)) == 1
@@ -60,8 +60,14 @@ def base_model(model: Any) -> Any:
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
-def _base(module: Any) -> Any:
+def base_layer(module: Any) -> Any:
+    """The plain linear layer inside one that bears LoRAs, or the layer itself."""
     return getattr(module, "base_layer", module)
+
+
+def active_loras(module: Any) -> list[tuple[Tensor, Tensor, float]]:
+    """The LoRAs that act on a linear layer now: A (rank, in), B (out, rank) and their scale."""
+    return [(module.lora_A[name].weight, module.lora_B[name].weight, module.scaling[name]) for name in _active(module)]
 
 
 def _active(module: Any) -> list[str]:
@@ -73,11 +79,11 @@ def _active(module: Any) -> list[str]:
 
 def fold(module: Any) -> Folded | None:
     """The active LoRAs of a linear layer as one pair of factors."""
-    names = _active(module)
-    if not names:
+    found = active_loras(module)
+    if not found:
         return None
-    a, b = [module.lora_A[name].weight for name in names], [module.lora_B[name].weight * module.scaling[name] for name in names]
-    return (a[0], b[0]) if len(names) == 1 else (torch.cat(a), torch.cat(b, 1))
+    a, b = [a for a, _, _ in found], [b * scale for _, b, scale in found]
+    return (a[0], b[0]) if len(found) == 1 else (torch.cat(a), torch.cat(b, 1))
 
 
 def share_memory(modules: Sequence[torch.nn.Linear]) -> Tensor:
@@ -210,7 +216,7 @@ class Pass:
 
     def _feed(self, layer: Any, states: Tensor) -> Tensor:
         mlp = layer.mlp
-        weights = FeedForwardWeights(share_memory([_base(mlp.gate_proj), _base(mlp.up_proj)]), _base(mlp.down_proj).weight)
+        weights = FeedForwardWeights(share_memory([base_layer(mlp.gate_proj), base_layer(mlp.up_proj)]), base_layer(mlp.down_proj).weight)
         loras = [factor for name in FORWARD for factor in fold(getattr(mlp, name)) or (None, None)]
         normed = Norm.apply(states, layer.post_attention_layernorm.weight, self.config.rms_norm_eps)
         return FeedForward.apply(normed, weights, *loras)

@@ -4,17 +4,16 @@ In: a model with its adapter and two `generate.Stream`s. Out: what they would wr
 since padding them to one length would cost more than it saves; from then on a pass serves both, until one answer has ended.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from peft import PeftModel
-from torch import Tensor
 from torch.nn.functional import pad
 from transformers.cache_utils import DynamicCache
 
 from tuning.adapters import with_side
+from tuning.decode import next_logits, roomy_cache
 from tuning.generate import Stream, forgets_nothing
 from tuning.speed import speed
 
@@ -74,15 +73,12 @@ class PairStream:
             return
         loaded = self.streams[0].loaded
         self._mask = torch.cat([self._mask, torch.ones_like(self._mask[:, :1])], 1)
-        with adapter_on(self.model, self.adapted):
-            result = loaded.model(
-                input_ids=torch.cat([stream.next for stream in self.streams]), attention_mask=self._mask, position_ids=self._positions,
-                cache=self._joint, use_cache=True, logits_to_keep=1,
-            )  # fmt: skip
-        self._joint, self._positions = result.cache, self._positions + 1
+        ids = torch.cat([stream.next for stream in self.streams])
+        logits, self._joint = next_logits(loaded, ids, self._joint, self._mask, self._positions, self.model, self.adapted)
+        self._positions = self._positions + 1
         for stream in self.streams:
             stream.read += stream.next[0].tolist()
-        tokens = result.logits[:, -1].argmax(-1).tolist()
+        tokens = logits.argmax(-1).tolist()
         self.running = [stream.take(token) for stream, token in zip(self.streams, tokens)]
         if not all(self.running):
             self._part()
@@ -97,7 +93,7 @@ class PairStream:
 
 def join_caches(caches: Sequence[Any], padding: Sequence[int]) -> DynamicCache:
     """Key-value caches of one row each as the rows of one, with so many empty places on the left of each."""
-    joint = DynamicCache()
+    joint = roomy_cache()
     for number in range(len(caches[0].layers)):
         rows = [cache.layers[number] for cache in caches]
         keys = torch.cat([pad(layer.keys, (0, 0, gap, 0)) for layer, gap in zip(rows, padding)])
@@ -107,28 +103,7 @@ def join_caches(caches: Sequence[Any], padding: Sequence[int]) -> DynamicCache:
 
 def split_cache(joint: Any, row: int, padding: int) -> DynamicCache:
     """One row of a joint cache as a cache of its own."""
-    own = DynamicCache()
+    own = roomy_cache()
     for number, layer in enumerate(joint.layers):
         own.update(layer.keys[row : row + 1, :, padding:], layer.values[row : row + 1, :, padding:], number)
     return own
-
-
-@contextmanager
-def adapter_on(model: PeftModel | None, rows: Sequence[bool]) -> Iterator[None]:
-    """The adapter acts on these rows of a batch: what its LoRAs add to the others is exactly 0."""
-    if model is None or all(rows) or not any(rows):
-        with with_side(model, any(rows)):
-            yield
-        return
-    share = torch.tensor([float(row) for row in rows], device=model.device)[:, None, None]
-
-    def only(module: torch.nn.Module, given: Any, out: Tensor) -> Tensor:
-        return out * share.to(out.dtype)
-
-    parts = [part for name, part in model.named_modules() if ".lora_B." in name]
-    hooks = [part.register_forward_hook(only) for part in parts]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()

@@ -17,6 +17,7 @@ class Speed:
     query, key and value, one for gate and up, LoRAs folded into the weight they stand on. `last`: in that pass the last layer is computed
     only where an answer token is due. `frozen`: what lies below the lowest LoRA is computed once an example and kept over epochs and trials.
     `pair`: both answers of a blind pair are written in one batch. `conversation`: the next turn reads only what is new in its prompt.
+    `decode`: answers are written by Keepsake's own pass over a Llama's layers too.
     """
 
     prefix: bool = True
@@ -25,6 +26,7 @@ class Speed:
     frozen: bool = True
     pair: bool = True
     conversation: bool = True
+    decode: bool = True
 
 
 _in_force = [Speed()]
