@@ -40,7 +40,7 @@ class RoomyLayer(DynamicLayer):
         if self._rooms is None or not self._in_rooms(key_states.shape[0], length):
             rows, heads, _, width = key_states.shape
             rooms = key_states.new_empty(rows, heads, length + ROOM, width), value_states.new_empty(rows, heads, length + ROOM, width)
-            if read:
+            if read and self.keys is not None and self.values is not None:
                 rooms[0][:, :, :read], rooms[1][:, :, :read] = self.keys, self.values
             self._rooms = rooms
         (keys, values) = self._rooms
@@ -52,7 +52,11 @@ class RoomyLayer(DynamicLayer):
         """Whether keys and values are still the beginning of the rooms, which have place for so many tokens."""
         assert self._rooms is not None
         return all(
-            len(room) == rows and room.shape[2] >= length and room.data_ptr() == part.data_ptr() and room.stride() == part.stride()
+            part is not None
+            and len(room) == rows
+            and room.shape[2] >= length
+            and room.data_ptr() == part.data_ptr()
+            and room.stride() == part.stride()
             for room, part in zip(self._rooms, (self.keys, self.values))
         )
 
