@@ -25,6 +25,7 @@ from benchmarks.quality import machine
 from memory.store import create_profile, current_adapter, load_profile, open_store, save_adapter
 from tuning.adapters import LoraPlan, attach, detach, from_adapter, to_bytes
 from tuning.bases import LoadedBase, load_base, resolve_base
+from tuning.decode import next_logits
 from tuning.generate import Stream
 from tuning.pair import PairStream
 from tuning.prompts import PROMPT_VERSION, render_chat
@@ -139,6 +140,34 @@ def measure_tokens(loaded: LoadedBase, questions: list[str]) -> dict[str, Any]:
     return {f"tokens_a_second_{name}": round(written[name] / seconds[name], 1) for name in ways}
 
 
+def measure_rows(loaded: LoadedBase) -> dict[str, float]:
+    """Tokens a second (of CPU time) of so many answers written as one batch: what several people's answers on one pass could win at most."""
+    model, found = acting(loaded, 0), {}
+    prompt = Stream(loaded, render_chat(QUESTIONS[0])).prompt_tokens
+    try:
+        for rows in (1, 2, 4, 8):
+            cache, ids, started = None, torch.tensor([prompt] * rows), 0.0
+            for number in range(2 * LENGTH):
+                if number == LENGTH:  # the first half warms up
+                    started = time.process_time()
+                logits, cache = next_logits(loaded, ids, cache)
+                ids = logits.argmax(-1)[:, None]
+            found[str(rows)] = round(rows * LENGTH / (time.process_time() - started), 1)
+    finally:
+        detach(model)
+    return found
+
+
+def measure_loads(base: str) -> dict[str, float]:
+    """Seconds to load a base in each precision: in NF4 it is quantised anew at each load."""
+    found = {}
+    for precision in ("fp32", "nf4"):
+        started = time.monotonic()
+        load_base(resolve_base(base), precision)
+        found[precision] = round(time.monotonic() - started, 2)
+    return found
+
+
 def measure_swaps(db: Database, loaded: LoadedBase, profiles: int, rounds: int) -> dict[str, Any]:
     """Many profiles in round robin on one base: each adapter read from SQLite and put on, one token written; memory after each round.
 
@@ -193,6 +222,7 @@ def main() -> None:
     loaded = load_base(resolve_base(options.base))
     questions = [QUESTIONS[number % len(QUESTIONS)] for number in range(options.questions)]
     report = measure_sides(loaded, questions) | measure_tokens(loaded, questions)
+    report |= {"tokens_a_second_rows": measure_rows(loaded), "load_seconds": measure_loads(options.base)}
     with tempfile.TemporaryDirectory() as folder:
         report |= measure_swaps(open_store(Path(folder)), loaded, options.profiles, options.rounds)
     report |= {"settings": vars(options), "machine": machine(), "load": os.getloadavg()[0]}

@@ -35,6 +35,9 @@ LEFT = (
     "and hidden states are the person's words in another form, which encryption at rest and forgetting would then have to reach. They stay in memory, 256 MB at most.",
     "Trials trained together on one pass: above the lowest LoRA every trial has states of its own, so only the products below it can be shared, and "
     "those are kept already; what one pass of twice the rows saves is in the table above. It may pay where weights are dequantised for every product (NF4 on a GPU); not built, no GPU was at hand.",
+    'Answers of several people in one batch: the row "so many answers in one batch" above is what it could win. The page answers one person after the other (a turn takes '
+    "about a second on pocket); it would need a scheduler across visitors. Not built.",
+    "The quantised base kept on disk: pocket loads in well under a second in either precision (above), and a GPU quantises while it loads. Not built; not measured for larger bases.",
     "Packing several examples into a row: batches of like lengths leave about 6 % of padding on the exam's facts, which is all that packing could save.",
     "Half precision on this CPU: it has AVX2 alone and no units for bf16; `python -m benchmarks.precision` compares precisions.",
     "`torch.compile` on a CPU: needs a C++ compiler on the person's machine; not tried.",
@@ -124,6 +127,12 @@ def chat(row: dict[str, Any]) -> str:
         ["adapter swapped from SQLite, p95", f"{row['swap_p95_ms']} ms", "50 ms"],
         [f"memory after each round of {row['profiles']} profiles", ", ".join(f"{value:.0f}" for value in memory) + " MB", "flat"],
     ]
+    if "tokens_a_second_rows" in row:
+        told = ", ".join(f"{count}: {value}" for count, value in row["tokens_a_second_rows"].items())
+        rows.insert(6, ["tokens a CPU second of so many answers in one batch", told, "-"])
+        rows.append(
+            ["base loaded, " + " and ".join(row["load_seconds"]), ", ".join(f"{value} s" for value in row["load_seconds"].values()), "-"]
+        )
     return "\n".join(["## Chat: `python -m benchmarks.chat --json`", "", measured_on(row), "", table(["what", "measured", "target"], rows)])
 
 
