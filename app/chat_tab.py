@@ -292,7 +292,7 @@ def _build_blind(shared: Shared, notice: gr.HTML, allow: gr.Button, temporary: g
                 check_ready(name)
             blocked = "" if name else say.CHOOSE_PROFILE
         except PageError as error:
-            blocked = str(error)
+            blocked = say.told(str(error))
         found = [] if blocked else suggest_questions(name)
         shown = [gr.Button(found[place], visible=True) if place < len(found) else gr.Button(visible=False) for place in range(SUGGESTIONS)]
         card = f'<div class="card bad"><p>{escape(blocked)}</p></div>' if blocked else ""

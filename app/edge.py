@@ -129,7 +129,7 @@ def _stepwise(home: Path | None, values: Iterator[Any]) -> Iterator[Any]:
 def explain(error: Exception) -> str:
     """One sentence for an error: its own if it is ours, else a general one, with the traceback in the log."""
     if isinstance(error, KeepsakeError):
-        return str(error)
+        return say.told(str(error))
     log.error("An event of the page failed (%s)", type(error).__name__)  # not its words: they may be a person's
     return say.UNEXPECTED.format(kind=type(error).__name__, where=save_trace())
 

@@ -42,7 +42,7 @@ def look_at(name: str, uploads: Sequence[str] | None, me: str | None, order: str
             report = preview_files(db, name or "me", map(Path, uploads), me, ImportOptions(order, redact, mask_names=mask))
     except KeepsakeError as error:
         hidden = gr.Radio(choices=[], value=None, visible=False), gr.Radio(value=None, visible=False)
-        return render_note(_without_places(str(error), uploads), "bad"), *hidden, gr.Button(say.IMPORT, interactive=False)
+        return render_note(_without_places(say.told(str(error)), uploads), "bad"), *hidden, gr.Button(say.IMPORT, interactive=False)
     people = [row["sender"] for row in report["senders"] if row["conversations"]][:SHOWN_SENDERS]
     return (
         render_report(report),
@@ -80,7 +80,7 @@ def import_and_clear(
         said, number = import_uploads(name, uploads, me, order, redact, mask)
         return None, said, *hidden, number, gr.Button(visible=number is not None)
     except KeepsakeError as error:
-        return None, render_note(_without_places(str(error), uploads), "bad"), *hidden, None, gr.Button(visible=False)
+        return None, render_note(_without_places(say.told(str(error)), uploads), "bad"), *hidden, None, gr.Button(visible=False)
 
 
 def prepare_search(name: str) -> Iterator[str]:

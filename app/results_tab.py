@@ -72,7 +72,7 @@ def _measured(db: Database, profile: Profile, report: dict[str, Any] | None) -> 
     if job and job.alive:
         said = f'<div class="card"><p><b>{say.MEASURING}</b></p><p class="muted">{escape(_asked_now(job))}</p></div>'
     elif job and job.error:
-        said = f'<div class="card bad"><p>{escape(job.error)}</p></div>'
+        said = f'<div class="card bad"><p>{escape(say.told(job.error))}</p></div>'
     return said + (render_report(report, current.id if current else None) if report else "" if said else render_note(say.NOT_MEASURED))
 
 

@@ -29,7 +29,7 @@ def render_run(run: Run, job: Job | None, points: list[dict[str, Any]], size: in
 def render_failed(error: str | None, job: Job | None) -> str:
     """Why a run failed, in the command's own sentence."""
     log = job.log if job else "keepsake.log"
-    return render_card(error or say.FAILED_TEXT.format(log=log), say.FAILED_TITLE, "bad")
+    return render_card(say.told(error) if error else say.FAILED_TEXT.format(log=log), say.FAILED_TITLE, "bad")
 
 
 def render_trials(run: Run, trials: list[Trial]) -> str:
@@ -74,8 +74,8 @@ def _render_live(run: Run, elapsed: float, points: list[dict[str, Any]]) -> str:
     loss = say.LOSS.format(loss=run.loss) if run.loss is not None else ""
     recalls = [point for point in points if point["recall"] is not None]
     recall = say.RECALL_NOW.format(recall=recalls[-1]["recall"], abstention=recalls[-1]["abstention"] or 0) if recalls else ""
-    detail = " · ".join(part for part in (run.detail, loss, recall) if part)
-    notice = f'<p class="notice">{escape(run.notice)}</p>' if run.notice else ""
+    detail = " · ".join(part for part in (say.told(run.detail), loss, recall) if part)
+    notice = f'<p class="notice">{escape(say.told(run.notice))}</p>' if run.notice else ""
     return (
         f'<div class="card{" paused" if run.paused else ""}"><div class="stage"><span>{escape(stage)}</span>'
         f"<span>{run.progress:.0%} · {escape(time_left)}</span></div>"
