@@ -6,7 +6,7 @@ A language is a module with the names of en.py (a test holds that none is missin
 
 import re
 from contextvars import ContextVar
-from functools import cache, lru_cache
+from functools import cache
 from types import ModuleType
 from typing import Any
 
