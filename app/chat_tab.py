@@ -15,6 +15,7 @@ from app.blind import Answers, as_turn, draw_sides, keep_answers, keep_vote, wri
 from app.edge import PageError, listen, store
 from app.fragments import escape, render_note
 from app.plain_chat import build_plain_chat
+from app.slices import on_gpu
 from app.speakers import SPEAKERS
 from app.stopping import STOPS
 from app.turn_card import render_live, render_turn
@@ -254,7 +255,7 @@ def _build_blind(shared: Shared, notice: gr.HTML, allow: gr.Button, temporary: g
         locked = [gr.Button(interactive=False)] * len(votes)
         first = True
         try:
-            for shown, now, done in ask(name, kept, chosen, asked, shuffled, unsaved):
+            for shown, now, done in on_gpu(ask)(name, kept, chosen, asked, shuffled, unsaved):
                 if first or done:
                     yield (
                         shown, now, before, gr.Button(visible=done), gr.Button(visible=not done), gr.Button(visible=done), gr.Button(visible=done),

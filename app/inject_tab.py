@@ -9,6 +9,7 @@ import gradio as gr
 from sqlite_utils import Database
 
 from app import sentences as say
+from app import slices
 from app.batch_card import show_batch
 from app.edge import PageError, listen, store
 from app.estimate import estimate_run
@@ -17,7 +18,7 @@ from app.run_card import LIVE, render_card, render_failed, render_run, render_tr
 from app.speakers import SPEAKERS
 from app.visitor import Panel, Shared, chosen_profile, render_summary
 from app.warm import warm_up
-from app.worker import end_silent_run, find_job, is_hub_name, start_inject, stop_starting
+from app.worker import end_silent_run, find_job, is_hub_name, limits, start_inject, stop_starting
 from memory.store import (
     Run,
     active_run,
@@ -49,7 +50,10 @@ def start(name: str, budget: str, base: str) -> str:
 
         resolve_base(base)  # a wrong name is told at once, not by a child process seconds later
     SPEAKERS.release()
-    start_inject(profile, budget, base)
+    if slices.lent():
+        slices.inject_in_slices(profile, budget, base, *limits())
+    else:
+        start_inject(profile, budget, base)
     return show_run(name)
 
 
@@ -62,7 +66,7 @@ def cancel(name: str) -> str:
             request_pause(db, run.id, False)  # one that stands still must take a step to stop
             request_cancel(db, run.id)
             end_silent_run(db, run)
-        elif not stop_starting(profile):
+        if not slices.stop(profile) and not run and not stop_starting(profile):
             raise PageError(say.NOTHING_TO_CANCEL)
     return show_run(name)
 
@@ -93,6 +97,8 @@ def show_run(name: str) -> str:
         # A child that has not come as far as the store, or died before: its record is newer than any run.
         if job and (run is None or job.started > _began(run) + 1):
             return render_card(say.STARTING) if job.alive else render_failed(job.error, job)
+        if slices.is_going(profile) and (run is None or run.state not in LIVE):
+            return render_card(say.NEXT_SLICE)
         if run is None:
             return render_card(say.NEVER_RUN)
         points = list_points(db, run.id) if run.state in LIVE else []
@@ -106,7 +112,7 @@ def is_live(name: str) -> bool:
     with store() as db:
         profile = load_profile(db, name)
         job = find_job("inject", profile)
-        return active_run(db, profile.id) is not None or bool(job and job.alive)
+        return active_run(db, profile.id) is not None or bool(job and job.alive) or slices.is_going(profile)
 
 
 def is_paused(name: str) -> bool | None:

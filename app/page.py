@@ -31,6 +31,7 @@ from app.privacy_panel import build_lock, build_privacy_panel
 from app.profiles_tab import build_profiles_tab
 from app.results_tab import build_results_tab
 from app.sessions import OPEN_MOST
+from app.slices import register
 from app.theme import CSS, THEME
 from app.visitor import Panel, Shared, render_summary
 from app.welcome_tab import build_welcome_tab, is_shared
@@ -78,6 +79,7 @@ def first_choice(remembered: str | None) -> str:
 
 def build_page() -> gr.Blocks:
     """One screen a language, each at an address of its own: "/" speaks English, "/de" German."""
+    register()
     page = gr.Blocks(title=say.TITLE, analytics_enabled=False, delete_cache=UPLOAD_SWEEP)
     for code in say.LANGUAGES:
         say.speak(code)

@@ -9,6 +9,7 @@ import gradio as gr
 from app import sentences as say
 from app.blind import REMEMBERED_TURNS
 from app.edge import PageError, listen, store
+from app.slices import on_gpu
 from app.speakers import SPEAKERS
 from app.stopping import STOPS
 from app.visitor import Shared, adapter_in_use, chosen_profile
@@ -116,7 +117,7 @@ def build_plain_chat(shared: Shared, temporary: gr.Checkbox) -> tuple[list[Any],
 
     def show(name: str, kept: State | None, chosen: str, strong: float, asked: str, unsaved: bool) -> Iterator[tuple[Any, ...]]:
         try:
-            for now, done in write(name, kept, chosen, strong, asked, unsaved):
+            for now, done in on_gpu(write)(name, kept, chosen, strong, asked, unsaved):
                 yield render_messages(now), now, "", gr.Button(visible=done), gr.Button(visible=not done)
         except Exception:
             yield render_messages(kept), kept, asked, gr.Button(visible=True), gr.Button(visible=False)

@@ -61,12 +61,16 @@ class Job:
 def start_inject(profile: Profile, budget: str, base: str, minutes: float | None = None, trials: int | None = None) -> Job:
     """Starts an injection of a profile; raises RunInProgress if one is alive or just starting."""
     options = [f"--budget={budget}", f"--base={base}"]
-    # For tests and impatient people; the dial stays the only control on the screen.
-    minutes = minutes or _number("KEEPSAKE_MINUTES")
-    trials = trials or int(_number("KEEPSAKE_TRIALS") or 0) or None
+    set_minutes, set_trials = limits()
+    minutes, trials = minutes or set_minutes, trials or set_trials
     options += [f"--minutes={minutes}"] if minutes else []
     options += [f"--trials={trials}"] if trials else []
     return _start("inject", profile, options, hub=is_hub_name(base))
+
+
+def limits() -> tuple[float | None, int | None]:
+    """Minutes and trials of an injection, where the environment sets them: for tests and impatient people; the dial stays the only control on the screen."""
+    return _number("KEEPSAKE_MINUTES"), int(_number("KEEPSAKE_TRIALS") or 0) or None
 
 
 def start_evaluate(profile: Profile, questions: Path | None = None) -> Job:
@@ -99,7 +103,7 @@ def _start(kind: str, profile: Profile, options: Sequence[str], hub: bool) -> Jo
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as out:
             key = hand_over(data_folder() / FILE_NAME)
             child = subprocess.Popen(
-                command, cwd=ROOT, env=_environment(hub, bool(key)) | {LOG: str(log)}, stdin=subprocess.PIPE if key else subprocess.DEVNULL, stdout=out,
+                command, cwd=ROOT, env=environment(hub, bool(key)) | {LOG: str(log)}, stdin=subprocess.PIPE if key else subprocess.DEVNULL, stdout=out,
                 stderr=out, start_new_session=True,
             )  # fmt: skip
             if child.stdin:
@@ -150,7 +154,8 @@ def end_silent_run(db: Database, run: Run) -> None:
         psutil.Process(found[0]).kill()
 
 
-def _environment(hub: bool, keyed: bool) -> dict[str, str]:
+def environment(hub: bool, keyed: bool) -> dict[str, str]:
+    """Of a child process: the visitor's data, the page's queue, the hub only if the person asked for it."""
     # The child works on the data of the visitor who started it.
     with in_folder(None):
         queue = data_folder()  # all visitors of this page train on one machine

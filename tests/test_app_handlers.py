@@ -306,10 +306,10 @@ def test_a_start_is_cancelled_before_the_child_reaches_the_store(demo: Profile, 
 def test_only_a_hub_name_lifts_the_page_s_own_offline_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert worker.is_hub_name("Qwen/Qwen3-0.6B") and not worker.is_hub_name("pocket") and not worker.is_hub_name("./a")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert worker._environment(hub=True, keyed=False)["HF_HUB_OFFLINE"] == "1"
+    assert worker.environment(hub=True, keyed=False)["HF_HUB_OFFLINE"] == "1"
     monkeypatch.setenv("KEEPSAKE_HUB_ON_REQUEST", "1")
-    assert "HF_HUB_OFFLINE" not in worker._environment(hub=True, keyed=False)
-    assert worker._environment(hub=False, keyed=False)["HF_HUB_OFFLINE"] == "1"
+    assert "HF_HUB_OFFLINE" not in worker.environment(hub=True, keyed=False)
+    assert worker.environment(hub=False, keyed=False)["HF_HUB_OFFLINE"] == "1"
 
 
 def test_a_hub_model_is_named_with_its_revision_before_anything_is_fetched(demo: Profile, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,7 +191,7 @@ def test_visitors_of_one_page_share_one_queue(home: Path, tmp_path: Path, monkey
 
     monkeypatch.delenv(QUEUE, raising=False)
     with in_folder(tmp_path / "visitor"):
-        environment = worker._environment(hub=False, keyed=False)
+        environment = worker.environment(hub=False, keyed=False)
     assert environment["KEEPSAKE_HOME"] == str(tmp_path / "visitor") and environment[QUEUE] == str(home)
 
 

@@ -24,6 +24,10 @@ LARGEST = 900_000_000  # bytes that a row of the store holds
 Save = Callable[[bytes, dict[str, Any]], Any]
 
 
+class SliceOver(BaseException):
+    """The time that this process was lent is over; what was trained is saved. No failure, so no Exception: the run is interrupted, and goes on."""
+
+
 @dataclass
 class Loop:
     """A training between two steps: `planned` are the batches of this epoch (None before they are drawn), `place` the next of them,
@@ -89,6 +93,7 @@ class Keeper:
     half: tuple[bytes, dict[str, Any]] | None = None
     last: float = field(default_factory=time.monotonic)
     cost: float = 0.0
+    leave_at: float | None = None  # on the monotonic clock: then the state is saved and SliceOver raised
 
     def begin(self, about: dict[str, Any]) -> tuple[bytes, dict[str, Any]] | None:
         """What was kept of this very trial (`about`: its number, plan and precision), or None."""
@@ -97,15 +102,18 @@ class Keeper:
         return half if half and half[1]["about"] == about else None
 
     def note(self, loop: Loop, of_trial: dict[str, Any]) -> None:
-        """A step was done: save the loop with what is known `of_trial`, if it is time."""
+        """A step was done: save the loop with what is known `of_trial`, if it is time. Raises SliceOver."""
         started = time.monotonic()
-        if started - self.last < max(SAVE_SECONDS, COST * self.cost):
+        leaves = self.leave_at is not None and started >= self.leave_at
+        if not leaves and started - self.last < max(SAVE_SECONDS, COST * self.cost):
             return
         data, numbers = loop.snapshot()
         if len(data) <= LARGEST:
             self.save(data, {**of_trial, "loop": numbers})
         self.last = time.monotonic()
         self.cost = self.last - started
+        if leaves:
+            raise SliceOver
 
 
 def plain(value: Any) -> Any:

@@ -88,10 +88,12 @@ def inject(
     sampler: str = "gp",
     restart: bool = False,
     place: Place | None = None,
+    leave_at: float | None = None,
 ) -> dict[str, Any]:
     """Study, examples, search, proof, save: the whole injection under one run; returns what the command prints.
 
-    With `restart` a run that was killed is not gone on with. With a `place` other machines search too (`shared.py`).
+    With `restart` a run that was killed is not gone on with. With a `place` other machines search too (`shared.py`). At `leave_at` (monotonic
+    seconds) the trial that is trained is saved and SliceOver raised: the next call goes on with it.
     """
     if place:
         from tuning.shared import check_readable
@@ -106,7 +108,13 @@ def inject(
     }  # fmt: skip
     resumed = find_resumable(db, profile.id, settings) if mode == "full" and not restart else None
     run_id = start_run(db, profile.id, "inject", settings | ({"resumes": resumed} if resumed else {}))
-    settings |= {"epochs": chosen.epochs, "rounds": chosen.rounds, "resumes": resumed, "place": place}  # may hold a password: not stored
+    settings |= {
+        "epochs": chosen.epochs,
+        "rounds": chosen.rounds,
+        "resumes": resumed,
+        "place": place,
+        "leave_at": leave_at,
+    }  # may hold a password: not stored
     reporter = Reporter(db, run_id)
     try:
         with Pulse(db) as pulse:
@@ -294,7 +302,7 @@ def _search(
     if half:
         save_weights(db, run_id, HALF, *half)  # killed once more before its first save, it still goes on from there
     save_checkpoint(db, run_id, "prior", b"", prior.row())  # last: from here on this run is the one to go on with
-    keeper = Keeper(partial(save_weights, db, run_id, HALF), half)
+    keeper = Keeper(partial(save_weights, db, run_id, HALF), half, leave_at=settings.get("leave_at"))
     return search(
         loaded, prepared.examples, trials, settings["epochs"], deadline, settings["seed"], on_trial, on_progress, recipe, facts, prior,
         settings["sampler"], done, on_best, keeper=keeper,

@@ -203,6 +203,8 @@ NOTHING_TO_INJECT = "Dieses Profil ist leer: Importiere einen Chat oder fülle z
 BUSY_RUN = "Dieses Profil ist mit Lauf {run} beschäftigt ({done:.0%} fertig): Warte, bis er endet, oder brich ihn ab."
 BUSY_STARTING = "Ein Einprägen dieses Profils beginnt gerade: Warte darauf oder brich es ab."
 STARTING = "Der Prozess wird gestartet ..."
+NEXT_SLICE = "Die GPU dieses Space wird immer für eine Weile geliehen. Was trainiert wurde, ist gespeichert; es geht weiter, sobald sie wieder frei ist ..."
+NOT_FETCHED = "Das Basismodell {name} ließ sich nicht vom Hub holen: {reason}"
 STAGES = {
     "": "Wartet auf den Start",
     "load": "Das Basismodell wird geladen",

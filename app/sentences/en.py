@@ -201,6 +201,8 @@ NOTHING_TO_INJECT = "This profile is empty: import a chat or fill in the form fi
 BUSY_RUN = "This profile is busy with run {run} ({done:.0%} done): wait for it to finish or cancel it first."
 BUSY_STARTING = "An injection of this profile is just starting: wait for it or cancel it first."
 STARTING = "Starting the process ..."
+NEXT_SLICE = "The GPU of this Space is lent for a while at a time. What was trained is saved; it goes on when the GPU is lent again ..."
+NOT_FETCHED = "The base model {name} could not be fetched from the hub: {reason}"
 STAGES = {
     "": "Waiting to start",
     "load": "Loading the base model",
