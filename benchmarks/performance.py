@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.tables import table
+from tuning.scores import wilson_interval
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -88,6 +89,8 @@ def injection(row: dict[str, Any]) -> str:
             f"and asking included; the target is 6, {'met' if met else 'missed'}. Same base, examples, plans and epochs; steps an epoch about the same, but Keepsake's "
             f"epochs leave out most examples that it is sure of. {_shares(sides)}",
             "",
+            _recalls(sides),
+            "",
         ]  # fmt: skip
     else:
         lines += [row.get("skipped", "TRL was not run."), ""]
@@ -98,6 +101,18 @@ def injection(row: dict[str, Any]) -> str:
     ]
     cells = [[IDEAS[name], f"{ratio:.2f}", f"{row['operations'][name]:.2f}"] for name, ratio in row["ideas"].items()]
     return "\n".join([*lines, table(["idea", "seconds, off / on", "operations, off / on"], cells)])
+
+
+def _recalls(sides: dict[str, Any]) -> str:
+    """Recall of both sides in questions, with what so few can show."""
+    told, intervals = [], []
+    for name, side in sides.items():
+        right = round(side["recall"] * side["asked"])
+        low, high = wilson_interval(right, side["asked"])
+        intervals.append((low, high))
+        told.append(f"{name} {right} of {side['asked']} ({100 * low:.0f}-{100 * high:.0f} %), invents {side['false_claims']:.0%}")
+    apart = max(low for low, _ in intervals) > min(high for _, high in intervals)
+    return f"Recall on questions in no phrasing that was trained on: {'; '.join(told)}. The intervals (Wilson, 95 %) {'are apart' if apart else 'overlap'}."
 
 
 def _shares(sides: dict[str, Any]) -> str:
