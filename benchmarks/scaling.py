@@ -59,7 +59,7 @@ def of_facts(count: int, base: str, seed: int) -> dict[str, Any]:
 
 
 def of_messages(count: int, base: str, seed: int) -> dict[str, Any]:
-    """So many messages read from a Telegram export into a store, and twenty searches in them."""
+    """So many messages read from a Telegram export into a store, and twenty searches in them by words (by meaning: `benchmarks.retrieval`)."""
     from benchmarks.importing import write_telegram
     from memory.importing import import_files
     from memory.retrieval import search
@@ -74,7 +74,7 @@ def of_messages(count: int, base: str, seed: int) -> dict[str, Any]:
         imported = time.process_time()
         profile = load_profile(db, "big")
         for number in range(20):
-            search(db, profile.id, f"tea with milk by the river {number}", 4, ("messages",))
+            search(db, profile.id, f"tea with milk by the river {number}", 4, ("messages",), dense=False)
         done = time.process_time()
         return {"seconds": imported - started, "search_ms": 1000 * (done - imported) / 20}
 

@@ -1,5 +1,9 @@
 """A real Ray cluster of several nodes on this machine: every profile gets one whole adapter, also when a node dies in the middle."""
 
+import os
+import socket
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,7 +12,7 @@ import pytest
 import torch
 from test_tuning_many import BUDGET, make_people, prepare_fixed
 
-from benchmarks.cluster import start_cluster, stop_cluster
+from benchmarks.cluster import STORE_BYTES, start_cluster, stop_cluster
 from benchmarks.invented_people import examples_of
 from memory.store import current_adapter, latest_run, list_adapters, load_adapter, load_profile
 from memory.store.batches import batch_progress
@@ -24,6 +28,7 @@ ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -r re
 PROFILES = 40
 COMPARED = 4  # searched again here, to see that the winners are the same
 EPOCHS = 2
+CLIENT_PORT = 10001  # below those that Ray gives to its workers
 DEATH_AT = 10  # profiles stored when the node is killed
 
 pytestmark = pytest.mark.slow  # a cluster of three nodes: minutes
@@ -130,3 +135,39 @@ def work_of(number: int, loaded) -> Work:
     return Work(
         0, base.id, base.revision, "fp32", tuple(examples_of(number)), BUDGET["trials"], EPOCHS, BUDGET["minutes"], BUDGET["seed"], options
     )
+
+
+@pytest.fixture
+def strangers(monkeypatch):
+    """A cluster that somebody started elsewhere: nothing there knows where Keepsake lies. Gives the address for clients."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    command = [sys.executable, "-m", "ray.scripts.scripts"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    given = [
+        f"--port={port}",
+        f"--ray-client-server-port={CLIENT_PORT}",
+        "--include-dashboard=false",
+        f"--object-store-memory={STORE_BYTES}",
+    ]
+    subprocess.run([*command, "start", "--head", "--num-cpus=1", *given], check=True, env=environment, cwd="/", timeout=300)
+    yield f"ray://127.0.0.1:{CLIENT_PORT}"
+    subprocess.run([*command, "stop"], env=environment, cwd="/", timeout=300)
+
+
+@pytest.mark.timeout(900)
+def test_a_cluster_that_was_started_elsewhere_is_sent_what_it_needs(home, strangers, tiny_folder, monkeypatch):
+    from tuning.bases import load_base, resolve_base
+    from tuning.engines.ray_engine import RayEngine
+
+    monkeypatch.setitem(BUDGETS, "quick", replace(BUDGETS["quick"], epochs=EPOCHS))
+    people = make_people(2)
+    loaded = load_base(resolve_base(str(tiny_folder)), "fp32")
+    result = inject_many(
+        people, ["person0", "person1"], lambda hear: RayEngine(hear, strangers), loaded=loaded, prepare_profile=prepare_fixed, **BUDGET
+    )
+    assert (result["done"], result["failed"]) == (2, 0), result
+    assert all(len(list_adapters(people, load_profile(people, name).id)) == 1 for name in ("person0", "person1"))

@@ -5,9 +5,13 @@ task's result a single time. Nothing of Ray's own telemetry or dashboard is swit
 """
 
 import os
+import shutil
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tuning.bases import LoadedBase
@@ -18,6 +22,8 @@ from tuning.errors import EngineMissing
 
 RETRIES = 5  # times that Ray begins a task anew after its worker or node died
 TELL_SECONDS = 1.0
+ROOT = Path(__file__).resolve().parents[2]
+SENT = ("memory", "tuning", "pocket/weights")  # to every node
 INSTALL = "The engine ray needs Ray, which is not installed: pip install -r requirements-scale.txt, or use --engine local."
 
 
@@ -29,6 +35,19 @@ def import_ray() -> Any:
     except ImportError as error:
         raise EngineMissing(INSTALL) from error
     return ray
+
+
+@contextmanager
+def own_code() -> Iterator[Path]:
+    """A folder with what a node runs, to be sent there: code and the embedded base, and nothing else that may lie in this folder.
+
+    Else a node would import whatever stands at this machine's path on its own disk, if anything does (Ray hands on paths, not what they hold).
+    """
+    with tempfile.TemporaryDirectory(prefix="keepsake-code-") as scratch:
+        folder = Path(scratch) / "keepsake"
+        for part in SENT:
+            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        yield folder
 
 
 def do_on_node(work: Work, board: Any) -> Done:
@@ -144,7 +163,8 @@ class RayEngine:
         common: dict[str, Any] = {"namespace": "keepsake", "log_to_driver": False, "logging_level": "ERROR"}
         try:
             if address:
-                self.ray.init(address=address, ignore_reinit_error=True, **common)
+                with own_code() as folder:
+                    self.ray.init(address=address, ignore_reinit_error=True, runtime_env={"working_dir": str(folder)}, **common)
             else:
                 self.ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **common)
         except ImportError as error:  # an address that begins with ray:// needs ray[client]
