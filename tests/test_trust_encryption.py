@@ -206,6 +206,8 @@ def test_the_commands_encrypt_change_and_decrypt(home: Path, capsys: pytest.Capt
         run_command(build_parser(), ["inject", "--profile", "ana", "--storage", f"sqlite:///{study}"]) == 1
     )  # its examples would lie there in plain text
     assert "search without --storage" in capsys.readouterr().err and not study.exists()
+    assert run_command(build_parser(), ["inject", "--profiles", "all", "--engine", "ray"]) == 1
+    assert "inject with --engine local" in capsys.readouterr().err
     assert main(["decrypt"]) == 0
     assert not is_encrypted(home)
 

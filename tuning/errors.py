@@ -39,6 +39,10 @@ class BadRecipe(KeepsakeError):
     """A switch of the injection recipe is unknown or has a wrong value."""
 
 
+class EngineRefused(KeepsakeError):
+    """An engine would lay open what the store keeps closed."""
+
+
 class EngineMissing(KeepsakeError):
     """An engine cannot be used; the text says what to install or start."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from memory.store import data_folder, is_encrypted
 from memory.store.batches import batch_progress
 
 COUNTED = {
@@ -108,7 +109,7 @@ def run_many(db: Database, args: argparse.Namespace) -> dict[str, Any]:
     from functools import partial
 
     from tuning.engines import open_engine
-    from tuning.errors import BadProfileList
+    from tuning.errors import BadProfileList, EngineRefused
     from tuning.inject import BUDGETS
     from tuning.many import chosen_profiles, inject_many
     from tuning.recipe import parse_recipe
@@ -116,6 +117,11 @@ def run_many(db: Database, args: argparse.Namespace) -> dict[str, Any]:
     if args.grow or args.again or args.storage:
         raise BadProfileList("--grow, --again and --storage are for one profile at a time: leave --profiles and --engine out.")
     names = chosen_profiles(db, args.profiles) if args.profiles else [args.profile]
+    if args.engine == "ray" and is_encrypted(data_folder()):
+        raise EngineRefused(
+            "The store is encrypted, and Ray keeps the examples that it sends readable in memory, on disk where that is short, and on the way: inject "
+            "with --engine local, or decrypt the store first (python -m memory decrypt)."
+        )
     if args.engine == "ray" and args.address and not is_this_machine(args.address):
         print(
             f"The questions and answers made from {len(names)} profiles go to the cluster at {args.address}; names and messages stay here.",
