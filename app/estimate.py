@@ -10,7 +10,7 @@ from app.worker import is_hub_name
 from memory.errors import KeepsakeError
 from memory.store import count_rows, latest_run, load_profile
 
-READ_A_SECOND = 8.0  # messages that pocket studies on two cores; see docs/page.md
+READ_A_SECOND = 8.0  # messages of a chat, half of them the person's own: the demo's 522 took pocket 125 s of two cores (`benchmarks.scale_out --figures`)
 POCKET_GIB = 1.4  # peak of an injection on pocket (README, "Measured")
 
 
