@@ -98,7 +98,8 @@ def build_screen(page: gr.Blocks) -> None:
     profile = gr.State("")
     remembered = gr.BrowserState("", storage_key="keepsake-profile", secret="keepsake")
     with gr.Row(elem_classes="header"):
-        gr.HTML(f'<div class="brand"><h1>{say.TITLE}</h1><p>{say.TAGLINE}</p></div>', js_on_load=None, min_width=320, scale=6)
+        with gr.Column(scale=6, min_width=320):  # an HTML of its own takes no more than its words
+            gr.HTML(f'<div class="brand"><h1>{say.TITLE}</h1><p>{say.TAGLINE}</p></div>', js_on_load=None)
         chooser = gr.Dropdown(label=say.PROFILE, choices=[], value=None, scale=2, min_width=150, elem_id="profile")
         gr.HTML(render_languages(), js_on_load=None, min_width=70, scale=0, elem_id="languages")
         look = gr.Button(say.LOOK, size="sm", scale=0, min_width=120, elem_id="look")
