@@ -134,7 +134,14 @@ def test_a_fact_that_lost_what_was_told_gives_way_to_the_persons_own_words(writt
 def test_a_base_that_is_in_doubt_whether_there_is_a_fact_leaves_the_message():
     message = "my fingers hurt, too much banjo practice today"
     assert facts_of([("nothing", 0.5)], message, Counter()) == (["Your fingers hurt, too much banjo practice today."], 1)
-    assert facts_of([("nothing", 0.9)], message, Counter()) == ([], 0)
+    assert facts_of([("nothing", 0.8)], "my boss works as a paramedic", Counter()) == (["Your boss works as a paramedic."], 1)
+    assert facts_of([("nothing", 0.95)], message, Counter()) == ([], 0)
+
+
+def test_a_fact_that_kept_less_than_half_of_its_sentence_gives_way_to_it():
+    message = "careful with dust mites, my uncle is allergic"
+    assert facts_of([("Your uncle is allergic.", 1.0)], message, Counter()) == ([f"You said: {message}."], 1)
+    assert facts_of([("Your uncle is allergic to dust mites.", 1.0)], message, Counter()) == (["Your uncle is allergic to dust mites."], 0)
 
 
 def test_a_quotation_is_a_fact_to_the_letter_and_never_put_into_the_first_person():

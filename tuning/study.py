@@ -38,8 +38,8 @@ Progress = Callable[[float], None]
 LONGEST_MESSAGE = 900  # letters; longer ones are mostly pasted text, not the person's telling
 QUESTIONS_WANTED = 10
 LEAST_SURE = 0.35  # of the least likely token of a fact; see docs/injection.md for how it was chosen
-SURE_OF_NOTHING = 0.6  # below this "nothing" is a guess as well
-LEAST_TOLD = 0.4  # of the words of a sentence without names and numbers that its fact must hold, or it has lost what was told
+SURE_OF_NOTHING = 0.9  # below this "nothing" is a guess as well; see docs/injection.md
+LEAST_TOLD = 0.5  # of the words of a sentence without names and numbers that its fact must hold, or it has lost what was told
 _CORRECTION = re.compile(
     r"\b(actually|correction|update|moved|changed|change of plan|instead|not anymore|no longer|now|went up|went down|new|scratch that|wrong|"
     r"postponed|pushed|switched|turns out|raised|sorry)\b",
