@@ -65,6 +65,7 @@ def run_page(home: Path, base: Path, how: str) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow  # two whole injections in processes of their own: a minute
 @pytest.mark.timeout(600)
 def test_an_injection_in_slices_ends_as_one_in_one_piece_and_answers_come_from_the_gpu(tmp_path, tiny_folder):
     sliced, whole = (run_page(tmp_path / how, tiny_folder, how) for how in ("sliced", "whole"))

@@ -40,7 +40,7 @@ def test_curves_are_drawn_for_every_kind(tmp_path):
 
 def test_adapters_are_swapped_on_one_base(tiny, tmp_path):
     row = chat.measure_swaps(open_store(tmp_path), tiny, profiles=2, rounds=2)
-    assert row["swap_p95_ms"] > 0 and len(row["memory_mb_after_each_round"]) == 2
+    assert row["swap_p95_ms"] > 0 < row["swap_rebuilt_p50_ms"] and len(row["memory_mb_after_each_round"]) == 2 * 2  # either way in turn
     assert not any("lora" in name for name, _ in tiny.model.named_parameters())
 
 

@@ -275,7 +275,7 @@ def test_the_meaning_of_sentences_is_learnt(tokenizer, pool: Pool):
     assert losses[-1] < losses[0] / 2
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", (1, pytest.param(2, marks=pytest.mark.slow)))
 def test_a_resumed_training_equals_an_unbroken_one(tmp_path, workers: int):
     """Run as commands, as a person does: whole, and broken off after two of four steps."""
 
