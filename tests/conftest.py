@@ -37,6 +37,22 @@ def pocket():
     return load_base(resolve_base("pocket"))
 
 
+@pytest.fixture
+def model(pocket):
+    """The embedded base with two LoRAs that change its answers."""
+    import torch
+
+    from tuning.adapters import LoraPlan, attach, detach
+
+    made = attach(pocket, LoraPlan(("all", "late"), rank=4), seed=0)
+    for name, parameter in made.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.03)
+    made.eval()
+    yield made
+    detach(made)
+
+
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a real Llama of two layers and pocket's tokenizer: what a local base looks like."""

@@ -23,18 +23,6 @@ NOTES = ("Your cat is called Biscuit.", "You live in Vellmar, near the old mill.
 
 
 @pytest.fixture
-def model(pocket):
-    """The embedded base with two LoRAs that change its answers."""
-    made = attach(pocket, LoraPlan(("all", "late"), rank=4), seed=0)
-    for name, parameter in made.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(parameter, std=0.03)
-    made.eval()
-    yield made
-    detach(made)
-
-
-@pytest.fixture
 def passes(monkeypatch):
     """How often Keepsake's own pass was taken."""
     taken, real = [], decode.Reading

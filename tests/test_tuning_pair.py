@@ -1,10 +1,8 @@
 """Both answers of a pair in one batch are those of one after the other, token for token, on the real embedded base."""
 
-import pytest
 import torch
 
 from memory.store import create_profile, open_store
-from tuning.adapters import LoraPlan, attach, detach
 from tuning.decode import adapter_on
 from tuning.generate import Stream
 from tuning.pair import PairStream
@@ -17,18 +15,6 @@ QUESTIONS = (
     "What should I cook tonight?", "Do you know my sister?", "What did I say about the old mill near Vellmar?",
 )  # fmt: skip
 NOTES = ["Your cat is called Biscuit.", "You live in Vellmar, near the old mill.", "Your dentist is Doctor Aumann."]
-
-
-@pytest.fixture
-def model(pocket):
-    """The embedded base with two LoRAs that change its answers."""
-    made = attach(pocket, LoraPlan(("all", "late"), rank=4), seed=0)
-    for name, parameter in made.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(parameter, std=0.03)
-    made.eval()
-    yield made
-    detach(made)
 
 
 def written(loaded, model, question, adapted, length=14):

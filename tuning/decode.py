@@ -93,7 +93,7 @@ def next_logits(
     """
     if speed().decode and fits(loaded.model) and (cache is None or type(cache) is DynamicCache):
         cache = roomy_cache() if cache is None else cache
-        with adapter_on_some(model, adapted):
+        with with_side(model if adapted is not None else None, any(adapted or ())):
             return Reading(loaded.model, ids, cache, mask, positions, adapted).logits(), cache
     options: dict[str, Any] = {} if mask is None else {"attention_mask": mask, "position_ids": positions}
     with adapter_on(model, adapted) if adapted is not None else adapter_on(None, ()):
@@ -179,13 +179,6 @@ class Reading:
                 out.add_(linear(linear(states, a), b), alpha=scale)
             else:
                 out[self.rows] += scale * linear(linear(states[self.rows], a), b)
-
-
-@contextmanager
-def adapter_on_some(model: PeftModel | None, rows: Sequence[bool] | None) -> Iterator[None]:
-    """The adapter is on if it is to act on any row, where rows are named at all."""
-    with with_side(model if rows is not None else None, any(rows or ())):
-        yield
 
 
 @contextmanager
