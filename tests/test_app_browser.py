@@ -46,8 +46,11 @@ def screen() -> Iterator[Any]:
 
 
 def repeated_ids(screen: Any) -> list[str]:
-    """The ids that more than one element of the page bears: a label or a script that names one would find the wrong element."""
-    ids: list[str] = screen.evaluate("() => [...document.querySelectorAll('[id]')].map(element => element.id).filter(Boolean)")
+    """The ids that more than one element of the page bears: a label or a script that names one would find the wrong element.
+
+    Style sheets are left out: plotly gives each plot's the same id, and no label points at one.
+    """
+    ids: list[str] = screen.evaluate("() => [...document.querySelectorAll('[id]:not(style)')].map(element => element.id).filter(Boolean)")
     return sorted({name for name in ids if ids.count(name) > 1})
 
 
