@@ -21,6 +21,8 @@ from memory.importers.whatsapp import BEFORE_THE_FIRST, FORMAT
 
 FIXTURES = Path(__file__).parent / "fixtures" / "whatsapp"
 GOLDEN = json.loads((FIXTURES / "golden.json").read_text(encoding="utf-8"))
+# By locale: what WhatsApp writes for placeholders (Android's `media`, the iPhone's `left_out`), deletions, calls, attached files and the rest.
+WRITTEN: dict[str, dict[str, list[str]]] = json.loads((FIXTURES / "notices.json").read_text(encoding="utf-8"))
 LRM, NNBSP = "\u200e", "\u202f"
 
 
@@ -73,6 +75,55 @@ def test_an_iphone_export_that_lost_its_marks_gains_no_author_and_loses_no_plain
     assert {m.sender for m in messages} == {message[0] for message in golden}
     assert {text for _, _, text, edited in golden if not edited} <= {m.text for m in messages}
     assert report.skipped[DELETED] == 2 and report.skipped[CALLS] == 1
+
+
+@pytest.mark.parametrize("locale", WRITTEN)
+def test_what_whatsapp_writes_itself_is_known_in_each_locale_also_without_marks(locale: str, tmp_path: Path) -> None:
+    words = {
+        kind: WRITTEN[locale].get(kind, []) for kind in ("media", "left_out", "live", "deleted", "call", "encryption", "security", "edited")
+    }
+    attached = [f"plan 2.pdf ({word})" for word in WRITTEN[locale].get("attached", [])]
+    tags = [f"<{word}: 00000012-PHOTO-2024-02-13-14-07-05.jpg>" for word in WRITTEN[locale].get("tag", [])]
+    places = [f"{word}: https://maps.google.com/?q=38.7,-9.1" for word in WRITTEN[locale]["place"]]
+    edited = [f"Ana is here <{word}>" for word in words["edited"]]
+    android = [*(f"<{word}>" for word in words["media"]), *words["live"], *attached, *places]
+    for head, media in (("25/04/2024, 10:00 - ", android), ("[25/04/2024, 10:00:00] ", [*words["left_out"], *tags, *places])):
+        bodies = ["first", *media, *words["deleted"], *words["call"], *words["encryption"], *edited, "last"]
+        messages, report = read(chat(tmp_path, *(f"{head}Ana: {body}" for body in bodies)))
+        assert [(m.text, m.edited) for m in messages] == [("first", False), *[("Ana is here", True)] * len(edited), ("last", False)]
+        found = {MEDIA: len(media), DELETED: len(words["deleted"]), CALLS: len(words["call"]), NOTICES: len(words["encryption"])}
+        assert dict(report.skipped) == found
+    spoken = [f"25/04/2024, 10:00 - Ana: {number}" for number in range(3)]
+    messages, report = read(chat(tmp_path, *spoken, *(f"25/04/2024, 10:01 - {word}" for word in words["security"])))
+    assert [m.text for m in messages] == ["0", "1", "2"] and report.skipped[NOTICES] == len(words["security"])
+
+
+def test_the_doc_says_which_locales_lack_what() -> None:
+    doc = (Path(__file__).parents[1] / "docs" / "importing.md").read_text(encoding="utf-8")
+    rows = {row.split("|")[1].strip(): row.split("|")[2].strip() for row in doc.splitlines() if row.startswith("| `")}
+    kinds = ["media", "left_out", "deleted", "call", "encryption", "security", "attached", "tag", "place", "live", "edited"]
+    lacks = {locale: ", ".join(kind for kind in kinds if kind not in words) for locale, words in WRITTEN.items()}
+    by_gap: dict[str, list[str]] = {}
+    for locale, gap in lacks.items():
+        by_gap.setdefault(gap or "nothing", []).append(locale)
+    assert rows == {" ".join(f"`{locale}`" for locale in locales): gap for gap, locales in by_gap.items()}
+
+
+def test_headers_with_the_time_first_are_read(tmp_path: Path) -> None:
+    web = chat(tmp_path, "[9:26 PM, 4/25/2024] Ana: copied from WhatsApp Web", "14", "[9:27 PM, 4/25/2024] Ben: yes", "[21")
+    messages, report = read(web)
+    assert [(str(m.timestamp), m.sender, m.text) for m in messages] == [
+        ("2024-04-25 21:26:00", "Ana", "copied from WhatsApp Web\n14"),
+        ("2024-04-25 21:27:00", "Ben", "yes\n[21"),
+    ]
+    assert not report.warnings and report.date_order == "month-day-year (4/25/2024 can only be read so)"
+    pasted = [
+        "25/04/2024, 10:00 - Ana: look",
+        "[21:26, 10/10/2019] Ben: copied",
+        "25/04/2024, 10:05 - Ben: ok",
+        "25/04/2024, 10:06 - Ana: ok",
+    ]
+    assert [m.text for m in read(chat(tmp_path, *pasted))[0]] == ["look\n[21:26, 10/10/2019] Ben: copied", "ok", "ok"]
 
 
 def test_a_language_that_is_not_known_is_helped_by_its_form(tmp_path: Path) -> None:
@@ -128,6 +179,9 @@ def test_a_language_that_is_not_known_is_helped_by_its_form(tmp_path: Path) -> N
         ("25/04/24, 2:05 अपराह्न - ", "2024-04-25T14:05:00"),
         ("[25.4.2024, 2:05:09 אחה״צ] ", "2024-04-25T14:05:09"),
         ("[25.04.2024 2:05:09 ÖS] ", "2024-04-25T14:05:09"),
+        ("14:05, 25/4/24 - ", "2024-04-25T14:05:00"),
+        ("[14:05:09 25/04/2024] ", "2024-04-25T14:05:09"),
+        ("2:05 CH, 25/4/24 - ", "2024-04-25T14:05:00"),
         ("24/04/25 14:05 - ", "2024-04-25T14:05:00"),  # 2025 or 2024? both are years of WhatsApp: day first
     ],
 )
@@ -572,6 +626,8 @@ STAMPS: list[Stamp] = [
     lambda t: f"{t.year}年{t.month}月{t.day}日 {_twelve(t, '上午')} - ",
     lambda t: f"{t:%Y-%m-%d %H:%M} - ",
     lambda t: f"[{t:%Y-%m-%d %H:%M:%S}] ",
+    lambda t: f"{t:%H:%M}, {t.day}/{t.month}/{t.year} - ",
+    lambda t: f"[{t:%H:%M:%S}, {t:%d/%m/%Y}] ",
 ]
 NAMES = ["Ana", "Ben 🎉", "Dr:Who", "12:30 club", "+49 171 555 0100", "O'Brien", "Joe Left-Right", "花子", "علي", "Ana Ruiz", "Ben - work"]
 WORDS = [

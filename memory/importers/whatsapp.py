@@ -218,8 +218,11 @@ class _Reading:
         stamp = re.sub(r"\d+", "0", last.lstrip(AROUND))
         for day_shape, _ in self.survey.shapes:
             head = re.sub(r"\d+", "0", day_shape.partition("\0")[0])
-            if len(stamp) >= len(head.rstrip()) and (
-                head.startswith(stamp) or (stamp.startswith(head) and _CUT_CLOCK.fullmatch(stamp, len(head)))
+            # Where the time comes first, a number alone may be what somebody said.
+            if (
+                head.strip("[ ")
+                and len(stamp) >= len(head.rstrip())
+                and (head.startswith(stamp) or (stamp.startswith(head) and _CUT_CLOCK.fullmatch(stamp, len(head))))
             ):
                 return True
         return False

@@ -34,6 +34,12 @@ _FORM = re.compile(
     rf"(?P<close>\][{BLANKS}]?|[{BLANKS}]+[-–—][{BLANKS}]|:[{BLANKS}])(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
+# Vietnamese has the time first, as has what is copied from WhatsApp Web.
+_TIME_FIRST = re.compile(
+    rf"(?P<open>\[?[{MARKS}]*)(?P<clock>{_CLOCK})(?P<glue>[,،]?[{MARKS}{BLANKS}]+)(?P<day>{_DAY})"
+    rf"(?P<close>\][{BLANKS}]?|[{BLANKS}]+[-–—][{BLANKS}])(?P<rest>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
 _CLOCK_PARTS = re.compile(r"(\D{0,15}?)(\d\d?)([:.٫]|\s?h\s?)(\d\d)(?:[:.٫](\d\d))?(\D{0,40})", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+")
 _NOT_IN_WORDS = re.compile(rf"[\s.'’\"״׳{MARKS}]")
@@ -112,10 +118,11 @@ class HeaderReader:
         return self._read_anew(line) if line[:1] in _STARTS else None
 
     def _read_anew(self, line: str) -> tuple[Day, Clock, str] | None:
-        match = _FORM.match(line)
+        match = _FORM.match(line) or _TIME_FIRST.match(line)
         if match is None or ("[" in match["open"]) != match["close"].startswith("]"):
             return None
-        prefix = line[: match.start("clock")]
+        time_first = match.start("clock") < match.start("day")
+        prefix = "\0" + line[match.end("clock") : match.start("close")] if time_first else line[: match.start("clock")]
         clock = self.clocks.get(match["clock"]) or self._new_clock(match["clock"])
         day = self.days.get(prefix + match["close"])
         if day is None:
@@ -222,7 +229,12 @@ def _read_day(match: re.Match[str]) -> Day:
     years_first, years_last = _date(first, second, third), (_date(third, second, first), _date(third, first, second))
     dates = (None, None, years_first) if year_is_first else (*years_last, years_first if third < 100 else None)
     year = first if year_is_first else third
-    written = match["open"] + text + match["glue"] + "\0" + match["close"]
+    parts = (
+        (match["open"], text, match["glue"], "\0")
+        if match.start("day") < match.start("clock")
+        else (match["open"], "\0", match["glue"], text)
+    )
+    written = "".join(parts) + match["close"]
     # How it is written: numbers as 0 or 0000 of their script, every blank the same, no marks.
     shape = _NUMBER.sub(_zeros, re.sub(f"[{MARKS}]", "", written))
     shape = re.sub(f"[{BLANKS}]+", " ", shape).replace("—", "-").replace("–", "-")

@@ -23,7 +23,7 @@ from memory.importers.whatsapp_words import (
 
 MARK = "\u200e"
 _LONGEST_NOTICE = 200
-_AROUND = " .。।<>"
+_AROUND = " .。।۔<>"
 _HABIT = 3  # so often must words in angle brackets be repeated to be WhatsApp's
 
 _QUOTES = (('"', '"'), ("\u201c", "\u201d"), ("\u00ab", "\u00bb"), ("\u201e", "\u201c"), ("\u300c", "\u300d"))

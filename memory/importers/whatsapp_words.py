@@ -1,11 +1,13 @@
 """The words that WhatsApp writes into exports itself, by language: a line of a table is a language (or goes on with it).
 
 English, German, Spanish, French, Italian, Portuguese, Dutch, Turkish, Polish, Russian, Ukrainian, Arabic, Hebrew, Hindi, Indonesian,
-Japanese, Korean, Chinese (simplified, traditional), Swedish, Czech. All are compared in small letters, without the final dot.
+Japanese, Korean, Chinese (simplified, traditional), Swedish, Czech; more are in whatsapp_more_words.py. All are compared in small letters,
+without the final dot.
 """
 
 import re
 
+from memory.importers import whatsapp_more_words as more
 from memory.importers.export import CALLS, DELETED, MEDIA, NOTICES
 
 # Things / how they are left out. Both "image omitted" and "<Media omitted>"; any thing goes with any ending.
@@ -58,7 +60,7 @@ bu mesaj silindi | bu mesajı sildiniz | bu mesaj bir yönetici tarafından sili
 ta wiadomość została usunięta | usunąłeś(-ęłaś) tę wiadomość | usunąłeś(aś) tę wiadomość | usunięto tę wiadomość
 данное сообщение удалено | вы удалили данное сообщение | вы удалили это сообщение | сообщение удалено | данное сообщение удалено админом
 це повідомлення було видалено | ви видалили це повідомлення
-تم حذف هذه الرسالة | لقد حذفت هذه الرسالة | أنت حذفت هذه الرسالة | حذف أحد المشرفين هذه الرسالة
+تم حذف هذه الرسالة | لقد حذفت هذه الرسالة | لقد حذَفت هذه الرسالة | أنت حذفت هذه الرسالة | حذف أحد المشرفين هذه الرسالة
 הודעה זו נמחקה | מחקת את ההודעה הזו | מחקת הודעה זו | ההודעה נמחקה על ידי מנהל/ת
 यह मैसेज डिलीट कर दिया गया है | आपने यह मैसेज डिलीट किया | यह मैसेज मिटाया गया | यह संदेश मिटाया गया | आपने यह संदेश मिटाया
 pesan ini dihapus | pesan ini telah dihapus | anda menghapus pesan ini | anda telah menghapus pesan ini | pesan ini dihapus oleh admin
@@ -92,7 +94,7 @@ gemist spraakgesprek | gemist videogesprek | cevapsız sesli arama | cevapsız g
 nieodebrane połączenie | nieodebrane połączenie głosowe | nieodebrane połączenie wideo | nieodebrane poł. głosowe | nieodebrane poł. wideo
 пропущенный аудиозвонок | пропущенный видеозвонок | пропущений аудіодзвінок | пропущений відеодзвінок
 مكالمة صوتية فائتة | مكالمة فيديو فائتة | שיחה קולית שלא נענתה | שיחת וידאו שלא נענתה
-वॉइस कॉल मिस हुई | वीडियो कॉल मिस हुई | मिस्ड वॉइस कॉल | मिस्ड वीडियो कॉल | panggilan suara tak terjawab | panggilan video tak terjawab
+वॉइस कॉल मिस हुई | वीडियो कॉल मिस हुई | मिस्ड वॉइस कॉल | मिस्ड वीडियो कॉल | छूटी हुई ध्वनि कॉल | छूटी हुई विडियो कॉल | panggilan suara tak terjawab | panggilan video tak terjawab
 音声通話不在着信 | ビデオ通話不在着信 | 不在着信 | 부재중 전화 | 부재중 영상통화 | 부재중 음성통화
 未接语音通话 | 未接视频通话 | 未接語音通話 | 未接視訊通話 | 未接視像通話 | missat röstsamtal | missat videosamtal | missat samtal
 zmeškaný hovor | zmeškaný hlasový hovor | zmeškaný videohovor
@@ -162,10 +164,10 @@ NOTICE_WORDS = re.compile(
     r"(?:створи|дода|зміни|видали|приєдна)(?:в|ла|ли|в\(-?ла\))(?:ся)?|вийш(?:ов|ла)\S*|"
     r"أنشأ|أضاف|غيّر|غيَّر|غادر|أزال|انضم|יצר(?:/?ה)?|הוסיפ?(?:/?ה)?|שינה(?:/תה)?|שינתה|עזב(?:/?ה)?|הסיר(?:/?ה)?|הצטרפ?(?:/?ה)?|ने .*|"
     r"membuat|menambahkan|mengubah|mengeluarkan|keluar|bergabung|skapade|lade till|ändrade|lämnade|tog bort|gick med|"
-    r"(?:vytvořil|přidal|změnil|odebral|opustil|připojil)(?:a|/a|\(a\))?)(?:\s|$)"
+    r"(?:vytvořil|přidal|změnil|odebral|opustil|připojil)(?:a|/a|\(a\))?|" + more.VERBS + r")(?:\s|$)"
     r"|しました|されました|했습니다|되었습니다|나갔습니다|님이 |创建了|建立了|添加了|新增了|更改了|变更了|變更了|更改为|變更為|移除了|退出了|離開了|离开了|加入了"
     r"|end-to-end|Ende-zu-Ende|extremo a extremo|bout en bout|ponta a ponta|ponto a ponto|uçtan uca|pełni zaszyfrowan|сквозным|наскрізним"
-    r"|(?:Your|Ihre|Deine) (?:security code|Sicherheits)",
+    r"|(?:Your|Ihre|Deine) (?:security code|Sicherheits)|" + more.NAME_FIRST,
     re.IGNORECASE,
 )
 
@@ -183,18 +185,25 @@ def _left_out() -> set[str]:
     return found
 
 
-MEDIA_WORDS = _left_out() | _words(_MEDIA, " | ")
+def _notices() -> list[tuple[str, str]]:
+    """How notices begin, and what else is in them."""
+    return [(begin, end) for begin, _, end in (words.partition("... ") for words in _words(_NOTICES + more.NOTICES, "|"))]
+
+
+MEDIA_WORDS = _left_out() | _words(_MEDIA + more.MEDIA, " | ")
+_CALL_WORDS = _words(_CALLS + more.CALLS, " | ")
 LAST_WORDS = {words.rpartition(" ")[2] for words in MEDIA_WORDS}
 WHOLE: dict[str, str] = {
-    **dict.fromkeys(MEDIA_WORDS, MEDIA), **dict.fromkeys(_words(_DELETED, " | "), DELETED), **dict.fromkeys(_words(_CALLS, " | "), CALLS)
+    **dict.fromkeys(MEDIA_WORDS, MEDIA), **dict.fromkeys(_words(_DELETED + more.DELETED, " | "), DELETED), **dict.fromkeys(_CALL_WORDS, CALLS)
 }  # fmt: skip
 EDITED_WORDS = _words(_EDITED, " | ")
-ATTACHED_WORDS, TAG_WORDS, PLACE_WORDS = _words(_ATTACHED, "|"), _words(_ATTACHED_MARKS, "|"), _words(_PLACES, "|")
+ATTACHED_WORDS, TAG_WORDS = _words(_ATTACHED + more.ATTACHED, "|"), _words(_ATTACHED_MARKS + more.ATTACHED_MARKS, "|")
+PLACE_WORDS = _words(_PLACES + more.PLACES, "|")
 # By their first letters, for most texts begin like none of them: the beginning, its reason, what may follow.
 BEGINNINGS: dict[str, list[tuple[str, str, re.Pattern[str] | None]]] = {}
 for _begin, _reason, _rest in [
-    *((begin, NOTICES, re.compile(f".*{end}.*", re.DOTALL) if end else None) for begin, _, end in (w.partition("... ") for w in _words(_NOTICES, "|"))),
-    *((word, CALLS, _AFTER_MISSED) for word in _words(_CALLS, " | ")),
+    *((begin, NOTICES, re.compile(f".*{end}.*", re.DOTALL) if end else None) for begin, end in _notices()),
+    *((word, CALLS, _AFTER_MISSED) for word in _CALL_WORDS),
     *((word, CALLS, _AFTER_HELD) for word in _words(_HELD, "|")),
     *((begin, DELETED, None) for begin in _words(_DELETED_BY, "|")),
     ("you received a view once ", MEDIA, None), ("you sent a view once ", MEDIA, None),
