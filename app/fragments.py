@@ -7,6 +7,8 @@ import html
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from app import sentences as say
+
 
 def escape(text: object) -> str:
     """Text as it may stand inside an element or an attribute."""
@@ -82,5 +84,6 @@ def seconds_between(started: str, finished: str | None) -> float:
 
 
 def say_moment(stored: str) -> str:
-    """A stored UTC time on this machine's clock: "22 Nov, 17:36"."""
-    return datetime.fromisoformat(stored).astimezone().strftime("%-d %b, %H:%M")
+    """A stored UTC time on this machine's clock: "22 Nov, 17:36", "22. Nov., 17:36"."""
+    local = datetime.fromisoformat(stored).astimezone()
+    return say.MOMENT.format(day=local.day, month=say.MONTHS[local.month - 1], time=f"{local:%H:%M}")

@@ -34,6 +34,8 @@ from memory.store import (
 
 LIVE_SECONDS, IDLE_SECONDS = 1.0, 5.0
 PLOTS = ("history", "importance", "size")
+# A plot that was drawn while nobody saw it has a width of its own; it takes that of the page when the window says that it changed.
+FIT_PLOTS = "() => { setTimeout(() => window.dispatchEvent(new Event('resize')), 200); }"
 
 
 def start(name: str, budget: str, base: str) -> str:
@@ -211,6 +213,7 @@ def build_inject_tab(shared: Shared, tab: gr.Tab) -> Panel:
     run = gr.HTML(render_card(say.NEVER_RUN), js_on_load=None, elem_id="run")
     with gr.Accordion(say.PLOTS, open=False, visible=False, elem_id="plots") as group:
         plots = [gr.Plot(show_label=False, visible=False, elem_id=f"plot-{plot}") for plot in PLOTS]
+    group.expand(None, None, None, js=FIT_PLOTS)
     seen, drawn = gr.State(""), gr.State("")
     timer = gr.Timer(IDLE_SECONDS, active=False)
     screen: list[Any] = [run, seen, start_button, pause_button, resume_button, cancel_button, timer, shared.summary, many]

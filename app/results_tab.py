@@ -10,7 +10,7 @@ from app import sentences as say
 from app.downloads import listen_download, write_download
 from app.edge import PageError, listen, store
 from app.fragments import escape, render_note
-from app.inject_tab import PLOTS, draw_plots
+from app.inject_tab import FIT_PLOTS, PLOTS, draw_plots
 from app.report_file import export_html, export_json, export_votes
 from app.results_card import render_cost, render_judgements, render_report, render_votes
 from app.visitor import Panel, Shared, adapter_in_use
@@ -102,6 +102,7 @@ def build_results_tab(shared: Shared, tab: gr.Tab) -> Panel:
     results = gr.HTML(render_note(say.CHOOSE_PROFILE), js_on_load=None, elem_id="results")
     with gr.Accordion(say.PLOTS, open=False, visible=False, elem_id="result-plots") as group:
         plots = [gr.Plot(show_label=False, visible=False, elem_id=f"result-plot-{plot}") for plot in PLOTS]
+    group.expand(None, None, None, js=FIT_PLOTS)
     with gr.Row(elem_classes="actions"):
         exports = {kind: gr.Button(words, size="sm", min_width=150, elem_id=f"results-{kind}") for kind, words in say.EXPORTS.items()}
     for kind, export_button in exports.items():

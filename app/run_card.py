@@ -129,7 +129,8 @@ def say_outcome(run: Run) -> list[str]:
     if {"adapter", "rag", "hybrid"} <= set(hits):
         words = {"known": card["known"], "unknown": card["unknown"], **{f"{side}_hits": count for side, count in hits.items()}}
         words |= {f"{side}_invents": count for side, count in card["invents"].items()}
-        use = say.USE.get(advice.get("side"), "") + ("" if advice.get("sure") else say.NOT_SURE)
+        doubt = say.NOT_SURE if advice.get("best") == advice.get("side") else say.NOT_BEHIND
+        use = say.USE.get(advice.get("side"), "") + ("" if advice.get("sure") else doubt)
         return [say.CARD.format(**words), say.CARD_OTHERS.format(**words), use]
     recall, known = float(best.get("recall", 0)), best.get("known")
     shares = {"recall": recall, "invents": float(best.get("false_claims", 0)), "known": known, "hits": round(recall * (known or 0))}

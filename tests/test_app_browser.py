@@ -86,6 +86,10 @@ def test_the_whole_journey_on_the_demo_profile(address: str, screen: Any, tmp_pa
     screen.locator("#resume").click()
     done = await_injection(screen)
     assert "Your adapter is ready" in done and "things about you" in done and "chosen" in done, done
+    screen.locator("#plots button").first.click()
+    screen.wait_for_function(
+        "() => (document.querySelector('#plot-history .main-svg')?.clientWidth ?? 0) > .9 * document.querySelector('#plots').clientWidth"
+    )
 
     # Blind: nothing says which side is which before the vote, and what was typed is text. The vote is a key.
     open_tab(screen, "chat")

@@ -18,7 +18,8 @@ import pytest
 from app import blind, chat_tab, endpoints, import_tab, inject_tab, page, profiles_tab, results_tab, turn_card, visitor, welcome_tab, worker
 from app import sentences as say
 from app.edge import PageError, explained
-from app.fragments import escape, render_table, say_seconds
+from app.fragments import escape, render_table, say_moment, say_seconds
+from app.run_card import say_outcome
 from app.speakers import Speakers
 from app.worker import Job
 from memory.demo import import_demo
@@ -30,6 +31,7 @@ from memory.store import (
     beat,
     cancel_requested,
     finish_run,
+    latest_run,
     list_facts,
     list_messages,
     list_turns,
@@ -262,6 +264,30 @@ def test_a_run_that_did_not_finish_is_said_plainly(demo: Profile, state: str, ti
     db.close()
     shown = inject_tab.show_run("demo")
     assert title in shown and "<img" not in shown
+
+
+@pytest.mark.parametrize(("best", "side", "sure", "words"), [
+    ("rag", "adapter", False, say.USE["adapter"] + say.NOT_BEHIND),
+    ("rag", "rag", False, say.USE["rag"] + say.NOT_SURE),
+    ("hybrid", "hybrid", True, say.USE["hybrid"]),
+])  # fmt: skip
+def test_the_end_card_says_why_a_side_that_scored_less_is_advised(demo: Profile, best: str, side: str, sure: bool, words: str) -> None:
+    card = {"known": 15, "unknown": 7, "hits": {"adapter": 8, "rag": 10, "hybrid": 11}, "invents": {"adapter": 0, "rag": 0, "hybrid": 2}}
+    db = open_store()
+    run = start_run(db, demo.id, "inject", {})
+    finish_run(db, run, "done", {"best": {}, "advice": {"side": side, "best": best, "sure": sure, "card": card}})
+    ended = latest_run(db, demo.id)
+    db.close()
+    assert ended and say_outcome(ended)[-1] == words
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "1 Mar, "), ("de", "1. März, ")])
+def test_a_moment_is_said_as_the_language_says_it(language: str, words: str) -> None:
+    say.speak(language)
+    try:
+        assert say_moment("2026-03-01T12:00:00+00:00").startswith(words)
+    finally:
+        say.speak("en")
 
 
 def test_a_killed_worker_shows_as_interrupted(demo: Profile) -> None:

@@ -18,6 +18,7 @@ from tuning.sides import RetrievalPlan, Speaker
 COMPARED = ("adapter", "rag", "hybrid")  # the cheapest to answer with comes first
 NAMES = {"adapter": "the adapter alone", "rag": "retrieval alone", "hybrid": "both together"}
 KNOWN_MOST, UNKNOWN_MOST = 60, 30
+NEAR = 0.1  # of the questions: a cheaper side is advised only where it is no further behind the best one, with 95 % certainty
 RETRIEVAL_PLANS = (
     RetrievalPlan(2, ("facts",)),
     RetrievalPlan(4, ("facts",)),
@@ -71,8 +72,8 @@ def count_right(right: dict[str, list[bool]], asked: Sequence[Example]) -> dict[
 def advise(right: dict[str, list[bool]]) -> dict[str, Any]:
     """The advice from right and wrong answers of each side to the same questions.
 
-    The best side is advised; where another is not worse beyond chance (95 % paired bootstrap interval of the difference holds 0), the
-    sentence says so and the cheapest of those is advised.
+    The best side is advised. A cheaper one takes its place only where it is shown to be as good: where all of the 95 % paired bootstrap
+    interval of the difference lies below NEAR. That others cannot be told apart on so few questions is no reason to use them: it is said.
     """
     sides = [side for side in COMPARED if side in right]
     count = len(right[sides[0]]) if sides else 0
@@ -91,7 +92,7 @@ def advise(right: dict[str, list[bool]]) -> dict[str, Any]:
         if other != best
     }
     equal = [other for other, row in differences.items() if row["interval"][0] <= 0]
-    chosen = next(side for side in sides if side == best or side in equal)
+    chosen = next(side for side in sides if side == best or (side in equal and differences[side]["interval"][1] <= NEAR))
     return {
         "side": chosen,
         "best": best,
@@ -114,9 +115,10 @@ def _sentence(
         return f"{head} Use {NAMES[best]}: ahead of {NAMES[nearest]} by {100 * low:.0f} to {100 * high:.0f} points (95 % interval)."
     others = " and ".join(NAMES[side] for side in equal)
     spans = "; ".join(f"{100 * differences[side]['interval'][0]:+.0f} to {100 * differences[side]['interval'][1]:+.0f}" for side in equal)
+    use = f"Use {NAMES[chosen]}" + (": it is as good, and cheaper." if chosen != best else ", until more questions say otherwise.")
     return (
         f"{head} {NAMES[best].capitalize()} came first, but {others} cannot be told apart from it on so few questions (difference in points, "
-        f"95 % interval: {spans}). Use {NAMES[chosen]}, the cheapest of these."
+        f"95 % interval: {spans}). {use}"
     )
 
 

@@ -235,7 +235,9 @@ CARD_OTHERS = (
     "Retrieval: {rag_hits} of {known}, invents on {rag_invents}. Both together: {hybrid_hits} of {known}, invents on {hybrid_invents}."
 )
 USE = {"adapter": "Use the adapter.", "rag": "Use retrieval.", "hybrid": "Use both together."}
+MOMENT, MONTHS = "{day} {month}, {time}", ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 NOT_SURE = " (Not by a clear margin: the intervals overlap.)"
+NOT_BEHIND = " It is as good as the best of them within ten questions in a hundred, and answers with less work."
 DONE_DETAILS = "{facts} facts in {size} of weights, {elapsed}, trial {trial} was chosen."
 DONE_NEXT = "Go on to Chat and judge for yourself."
 CANCELLED_TITLE, CANCELLED_TEXT = (
