@@ -19,7 +19,7 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt
 test: setup
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || test -n "$$CHROMIUM" || \
 		echo "No chromium: the browser tests are skipped (apt-get install -y chromium, or set CHROMIUM to its path)."
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 # The tests that take minutes each: a Ray cluster, the whole job on the embedded base, servers of other projects.
 test-slow: setup

@@ -54,7 +54,6 @@ def repeated_ids(screen: Any) -> list[str]:
     return sorted({name for name in ids if ids.count(name) > 1})
 
 
-@pytest.mark.slow  # an injection on the embedded base in the middle: minutes
 def test_the_whole_journey_on_the_demo_profile(address: str, screen: Any, tmp_path: Path) -> None:
     home = tmp_path / "home"
     reached: set[str] = set()
