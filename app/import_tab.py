@@ -176,9 +176,10 @@ def render_report(report: dict[str, Any]) -> str:
     if report["redactions"]:
         rows = [(row["what"], row["count"], " | ".join(row["samples"])) for row in report["redactions"].values()]
         lines.append(render_table(say.REDACTED_HEAD, rows, None, (1,)))
-    lines += [
-        render_note(note) for note in (*([say.DATES.format(order=report["date_order"])] if report["date_order"] else []), *report["notes"])
-    ]
+    # Where both orders fit, the question beside the report says so.
+    if report["date_order"] and not report["ambiguous_dates"]:
+        lines.append(render_note(say.DATES.format(order=report["date_order"])))
+    lines += [render_note(note) for note in report["notes"]]
     first = [((row["timestamp"] or say.UNDATED).replace("T", " "), row["sender"], row["text"]) for row in report["examples"]]
     return "".join([*lines, f'<h4 class="muted">{say.BEGINNING}</h4>', render_table(say.EXAMPLES_HEAD, first)])
 
@@ -188,7 +189,8 @@ def render_import(result: dict[str, Any]) -> str:
     said = say.IMPORTED if result["imported"] or not result["duplicates"] else say.IMPORTED_NOTHING_NEW
     lines = [render_note(said.format(**result), "good")]
     lines += [render_note(say.SKIPPED.format(count=count, reason=reason)) for reason, count in result["reasons"].items()]
-    return "".join([*lines, *(render_note(note) for note in (*result["warnings"], *result["notes"]))])
+    guessed = [say.DATES.format(order=result["date_order"])] if result["ambiguous_dates"] else []
+    return "".join([*lines, *(render_note(note) for note in (*result["warnings"], *guessed, *result["notes"]))])
 
 
 def render_messages(db: Database, profile: Profile) -> str:

@@ -29,9 +29,8 @@ def show_import(result: Row) -> str:
     for gap in result["gaps"]:
         lines.append(f"Nothing was said in {gap['conversation']} for {gap['days']} days, from {gap['from']} to {gap['to']}.")
     if result["date_order"]:
-        lines.append(f"Dates: {result['date_order']}")
-    if result["ambiguous_dates"]:
-        lines.append("Day and month could be either way round: say which with --date-order.")
+        wrong = ". If day and month are the other way round, say so with --date-order." if result["ambiguous_dates"] else ""
+        lines.append(f"Dates: {result['date_order']}{wrong}")
     if not result["stored"] and result["examples"]:
         lines.append("It begins:")
         lines += [f"  {_time(row['timestamp'])}{row['sender']}: {' '.join(row['text'].split())}" for row in result["examples"]]

@@ -163,6 +163,16 @@ def test_a_bad_file_gives_a_sentence_stores_nothing_and_is_deleted(tmp_path: Pat
     db.close()
 
 
+def test_dates_that_fit_both_orders_are_asked_about_once(tmp_path: Path) -> None:
+    profiles_tab.create("Ada")
+    path = upload(tmp_path, "chat.txt", b"03/04/2024, 10:00 - Ada: I moved to Lisbon\n05/04/2024, 10:00 - Ben: nice\n")
+    report, _, question, _ = import_tab.look_at("Ada", [str(path)], None, None, True, False)
+    assert question.visible and "orders" not in report and "day-month" not in report
+    report, _, question, _ = import_tab.look_at("Ada", [str(path)], None, "month-day-year", True, False)
+    assert question.visible and question.value == "month-day-year" and report.count("month-day-year (as asked for)") == 1
+    assert import_tab.import_uploads("Ada", [str(path)])[0].count("fit both orders") == 1  # nobody answered: how it was read is said
+
+
 def test_an_import_without_a_profile_or_a_file_says_what_is_missing(tmp_path: Path) -> None:
     path = upload(tmp_path, "chat.txt", b"x")
     with pytest.raises(PageError, match="profile"):

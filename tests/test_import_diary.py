@@ -192,7 +192,9 @@ def test_an_open_order_is_said_and_may_be_decided_by_the_person(tmp_path: Path) 
     (tmp_path / "a.txt").write_text("3/4/2024\nI ran.\n\n5/6/2024\nMy knees hurt.\n")
     undecided = parse_export(tmp_path / "a.txt")
     decided = parse_export(tmp_path / "a.txt", Options(MONTH_FIRST))
-    assert (rows(undecided)[0][1][:10], undecided.report.ambiguous_dates, undecided.report.date_order) == ("2024-04-03", True, DAY_FIRST)
+    guess = f"{DAY_FIRST} (a guess: nothing in the notes says which number is the month)"
+    assert (rows(undecided)[0][1][:10], undecided.report.ambiguous_dates, undecided.report.date_order) == ("2024-04-03", True, guess)
+    assert not any("month" in note for note in undecided.report.notes)  # it is said once
     assert (rows(decided)[0][1][:10], decided.report.ambiguous_dates, decided.report.date_order) == ("2024-03-04", False, MONTH_FIRST)
 
 

@@ -50,6 +50,19 @@ def test_import_reports_numbers_and_senders(capsys: pytest.CaptureFixture[str]) 
     assert import_android(capsys)["duplicates"] == 6
 
 
+def test_dates_that_fit_both_orders_are_spoken_of_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "WhatsApp Chat with Ben.txt"
+    path.write_text("03/04/2024, 10:00 - Ana: I moved to Lisbon\n05/04/2024, 10:00 - Ben: nice\n")
+    assert cli.main(["import", str(path), "--preview"]) == 0
+    about = [line for line in capsys.readouterr().out.splitlines() if "month" in line]
+    assert about == [
+        "Dates: day-month-year (a guess: the dates fit both orders of day and month). If day and month are the other way round, say so with --date-order."
+    ]
+    assert cli.main(["import", str(path), "--preview", "--date-order", "month-day-year"]) == 0
+    about = [line for line in capsys.readouterr().out.splitlines() if "month" in line]
+    assert about == ["Dates: month-day-year (as asked for)"]
+
+
 def test_messages_come_in_order_with_who_said_them(capsys: pytest.CaptureFixture[str]) -> None:
     import_android(capsys)
     first, second, *_ = call(capsys, "messages", "--profile", "ana")

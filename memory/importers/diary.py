@@ -70,16 +70,15 @@ def parse(sources: list[Source], bundle: Bundle, report: Report, options: Option
 
 
 def _order_of_dates(sources: list[Source], report: Report, options: Options) -> str:
-    """How dates like 3/5/2024 are read: decided from all files together, else by the person, else day first with a note."""
+    """How dates like 3/5/2024 are read: decided from all files together, else by the person, else day first, which is said to be a guess."""
     found = [[numbers for line in source.lines() if "/" in line[:60] and (numbers := slashed(line))] for source in sources]
     if not any(found):
         return DAY_FIRST
     order = decide_order(found, options.date_order)
     if order is None:
         report.ambiguous_dates = True
-        report.note("Dates like 3/5/2024 were read as day-month-year: nothing in the notes says which number is the month.")
-    report.date_order = order or DAY_FIRST
-    return report.date_order
+    report.date_order = order or f"{DAY_FIRST} (a guess: nothing in the notes says which number is the month)"
+    return order or DAY_FIRST
 
 
 Dated = Iterator[tuple[datetime | None, str]]

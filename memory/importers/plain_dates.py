@@ -11,7 +11,7 @@ from typing import Any
 from memory.importers.diary_dates import date_of_value
 from memory.importers.export import Report, UnreadableTime, parse_time
 from memory.importers.naming import moment_of
-from memory.importers.whatsapp_dates import ORDERS, Clock, Day, Decision, Evidence, HeaderReader, decide
+from memory.importers.whatsapp_dates import Clock, Day, Decision, Evidence, HeaderReader, decide
 
 LONGEST = 60  # letters of a time
 
@@ -36,8 +36,6 @@ class WrittenTimes:
             return
         report.date_order = self._decision.words
         report.ambiguous_dates |= self._decision.ambiguous
-        if self._decision.ambiguous:
-            report.note(f"The dates fit both orders of day and month; they were read as {ORDERS[self._decision.place]}.")
         if self._decision.warning:
             report.warn(self._decision.warning)
 

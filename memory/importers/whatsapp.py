@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from memory.importers.export import MALFORMED, MEDIA, NOTICES, PERSON, Format, Options, ParsedMessage, Report
 from memory.importers.sources import Bundle, Source
-from memory.importers.whatsapp_dates import BLANKS, MARKS, ORDERS, Clock, Day, HeaderReader
+from memory.importers.whatsapp_dates import BLANKS, MARKS, Clock, Day, HeaderReader
 from memory.importers.whatsapp_notices import is_notice, is_notice_sender, read_body
 from memory.importers.whatsapp_survey import AROUND, Survey, survey_headers
 
@@ -86,8 +86,6 @@ def _parse(sources: list[Source], bundle: Bundle, report: Report, options: Optio
         for decision in survey.shapes.values():
             orders.append(decision.words)
             report.ambiguous_dates |= decision.ambiguous
-            if decision.ambiguous:
-                report.note(f"The dates fit both orders of day and month; they were read as {ORDERS[decision.place]}.")
             if decision.warning:
                 report.warn(decision.warning)
         report.date_order = "; ".join(dict.fromkeys(orders)) or None
