@@ -78,7 +78,7 @@ def preview_files(
     exports = _open(paths, options)
     profile = find_profile(db, name) or Profile(0, name, None, {}, "", "")
     scan, report, redactions = _scan(exports, options)
-    sender = resolve_me(db, profile, scan, me) if me else guess_me(db, profile, scan)
+    sender = resolve_me(db, profile, scan, me) if me else guess_me(db, profile, scan, report.owner)
     return {"profile": name, "stored": False, **_describe(scan, report, exports, sender, profile, me, redactions, options)}
 
 
@@ -95,7 +95,7 @@ def import_files(
     scan, report, redactions = _scan(exports, options)
     with transaction(db):
         profile = ensure_profile(db, name)
-        sender = resolve_me(db, profile, scan, me) if me else guess_me(db, profile, scan)
+        sender = resolve_me(db, profile, scan, me) if me else guess_me(db, profile, scan, report.owner)
         described = _describe(scan, report, exports, sender, profile, me, redactions, options)
         number = start_import(db, profile.id, [readable(path.name) for path in given])
         masks = mask_names(db, profile.id, _others(scan, sender)) if options.mask_names else {}

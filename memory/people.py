@@ -16,11 +16,12 @@ from memory.store import Profile, list_senders
 SHOWN_SENDERS = 12
 
 
-def guess_me(db: Database, profile: Profile, scan: Scan) -> str:
+def guess_me(db: Database, profile: Profile, scan: Scan, owner: str | None = None) -> str:
     """The sender who is most likely the person.
 
-    In turn: "user" if only assistants are talked to; who is known as the person from before; whose name is that of the
-    profile or its form; who takes part in most conversations; who wrote most. A chat named after a sender is with them.
+    In turn: "user" if only assistants are talked to; who is known as the person from before; whose account the export is of (`owner`);
+    whose name is that of the profile or its form; who takes part in most conversations; who wrote most. A chat named after a sender is
+    with them.
     """
     senders = [sender for sender, role in scan.roles if role == PERSON]
     if not senders:
@@ -29,6 +30,7 @@ def guess_me(db: Database, profile: Profile, scan: Scan) -> str:
     names = [profile.form.get("name", ""), profile.name]
     return (
         next((sender for sender in known if sender in senders), None)
+        or (owner if owner in senders else None)
         or next((found for name in names if (found := _named_like(name, senders))), None)
         or _most_present(scan)
     )

@@ -226,6 +226,18 @@ def test_folders_of_spam_trash_and_drafts_are_dropped_by_their_names(tmp_path: P
     assert export.skipped == {"messages of bots": 1, "deleted messages": 1, "hidden messages": 1} and len(export.messages) == 1
 
 
+@pytest.mark.parametrize(
+    "head",
+    ["X-Auto-Response-Suppress: All", "Subject: Out of office: Re: trip", "Subject: =?utf-8?Q?Automatische_Antwort:_Reise?=", "Subject: Réponse automatique : trajet"],
+)  # fmt: skip
+def test_what_a_mailbox_answers_by_itself_is_nobodys_word(head: str, tmp_path: Path) -> None:
+    mail = "From: Ana <ana@example.org>\nDate: Fri, 3 May 2024 10:00:00 +0000\n{}\n\nI am away until Monday.\n"
+    (tmp_path / "a.eml").write_text(mail.format(head))
+    (tmp_path / "b.eml").write_text(mail.format("Subject: Re: the office"))
+    export = parse_export(tmp_path)
+    assert [m.conversation for m in export.messages] == ["the office"] and sum(export.skipped.values()) == 1
+
+
 def test_texts_of_other_kinds_are_left_to_their_rooms(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("From Monday to Friday 2024 I work at 10:00\nand then rest\n")
     (tmp_path / "b.txt").write_text("From: Ana\nTo: Ben\n\nA poem\n")

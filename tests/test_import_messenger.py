@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from memory.errors import BadExport
 from memory.importers import parse_export
-from memory.importers.export import CALLS, MEDIA, NOTICES, Options, ParsedMessage, Report, clean_text
+from memory.importers.export import CALLS, DELETED, MEDIA, NOTICES, Options, ParsedMessage, Report, clean_text
 from memory.importers.messenger import FORMAT
 from memory.importers.messenger_notices import notice
 from memory.importers.sources import read_bundles
@@ -179,7 +179,10 @@ def test_two_deleted_accounts_do_not_become_one_person(tmp_path: Path) -> None:
         ("Curtiu uma mensagem", NOTICES), ("Ben Moss set the nickname for Ana to Bug.", NOTICES), ("Ben pinned a message.", NOTICES),
         ("Ben hat die Gruppe verlassen.", NOTICES), ("Ben a quitté le groupe.", NOTICES), ("Ben salió del grupo.", NOTICES),
         ("Ben started a video chat.", CALLS), ("You missed a call from Ana.", CALLS), ("Ben Moss called you.", CALLS),
-        ("Der Videochat wurde beendet.", CALLS),
+        ("Der Videochat wurde beendet.", CALLS), ("Ben Moss mentioned you in their story", NOTICES), ("Ben Moss replied to your story", NOTICES),
+        ("Ben Moss shared a note", MEDIA), ("Reacted to your story 😍", NOTICES), ("Ben Moss reacted 😍 to your note", NOTICES),
+        ("You can now message and call each other and see info like Active Status and when you've read messages.", NOTICES),
+        ("This message is no longer available because it was unsent by the sender.", DELETED), ("Ben Moss liked your message", NOTICES),
     ],
 )  # fmt: skip
 def test_what_meta_writes_in_a_persons_name_is_not_speech(text: str, reason: str) -> None:
@@ -192,11 +195,21 @@ def test_what_meta_writes_in_a_persons_name_is_not_speech(text: str, reason: str
         "You sent me an attachment.", "I sent an attachment.", "Ana sent an attachment.", "You called me", "You called Ana yesterday.",
         "Du hast den Zug verpasst.", "Du hast mich angerufen.", "Say hi to your mum", "liked a message", "She left the group.",
         "Ben left the group of people behind", "Enviaste una foto", "Reacted well to your message", "You are now connected on Messenger?",
-        "Tu as envoyé une pièce jointe ?", "Ben", "",
+        "Tu as envoyé une pièce jointe ?", "Ben", "", "You left the group", "Ben replied to your story about the dog", "You sent a photo",
     ],
 )  # fmt: skip
 def test_speech_that_resembles_a_notice_is_kept(text: str) -> None:
     assert notice(text, "Ben Moss") is None
+
+
+def test_whoever_took_back_a_message_of_an_encrypted_chat(tmp_path: Path) -> None:
+    records = [
+        {"senderName": "Ana", "text": "hi", "timestamp": START, "type": "text"},
+        {"senderName": "Ana", "text": "Ben unsent a message", "timestamp": START + 1, "type": "placeholder"},
+    ]
+    (tmp_path / "Ben_1.json").write_text(json.dumps({"participants": ["Ana", "Ben"], "threadName": "Ben_1", "messages": records}))
+    messages, report = read(tmp_path)
+    assert [found.text for found in messages] == ["hi"] and report.skipped == {DELETED: 1}
 
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40).map(lambda text: f"~{text}")

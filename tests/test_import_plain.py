@@ -60,6 +60,21 @@ def test_csv_keeps_line_breaks_and_quotes_and_drops_rows_of_another_length() -> 
     assert export.skipped == {"malformed records": 2}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\r\nDatum;Absender;Nachricht\r\n01.03.2026 10:00;Zoe;Ich mag Tee\r\n",
+        "\ufeffsep=,\nFecha,Remitente,Mensaje\n2026-03-01 10:00,Zoe,Ich mag Tee\n",
+        "date|sender|text\n2026-03-01 10:00|Zoe|Ich mag Tee\n",
+        "Data;Mittente;Messaggio\n01/03/2026 10:00;Zoe;Ich mag Tee\n13/03/2026;;\n",
+        "Datum\tAfzender\tBericht\n1-3-2026 10:00\tZoe\tIch mag Tee\n13-3-2026\t\t\n",
+    ],
+)
+def test_csv_of_spreadsheets_in_other_languages_is_read(text: str, tmp_path: Path) -> None:
+    (tmp_path / "chat.csv").write_bytes(text.encode())
+    assert rows(parse_export(tmp_path / "chat.csv")) == [("chat", "Zoe", "2026-03-01T10:00:00", "Ich mag Tee")]
+
+
 def test_csv_may_begin_with_blank_lines_and_have_windows_line_ends() -> None:
     assert rows(parse_export(FOLDER / "comma.csv")) == [("comma", "Ana", "", "one, two"), ("comma", "Ben", "", "a\nb")]
 

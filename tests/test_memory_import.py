@@ -10,7 +10,7 @@ import pytest
 from memory.errors import BadExport, KeepsakeError, UnknownSender
 from memory.importers import parse_export, sources
 from memory.importers.export import ParsedExport
-from memory.importing import import_files
+from memory.importing import import_files, preview_files
 from memory.store import (
     NewFact,
     add_facts,
@@ -106,11 +106,52 @@ def test_the_order_of_day_and_month_is_decided_from_the_whole_file(tmp_path: Pat
     assert times(export)[0].startswith(expected)
 
 
-def test_a_note_says_when_the_dates_fit_both_orders(tmp_path: Path) -> None:
+def test_the_report_says_when_the_dates_fit_both_orders(tmp_path: Path) -> None:
     undecided = parse_export(whatsapp(tmp_path, "03/04/2024, 10:00 - Ana: a", "05/04/2024, 10:00 - Ana: b"))
     decided = parse_export(whatsapp(tmp_path, "03/04/2024, 10:00 - Ana: a", "25/04/2024, 10:00 - Ana: b"))
-    assert any("day-month-year" in note for note in undecided.notes)
-    assert not any("day-month-year" in note for note in decided.notes)
+    assert undecided.report.ambiguous_dates and "a guess" in (undecided.report.date_order or "")
+    assert not decided.report.ambiguous_dates and "can only be read so" in (decided.report.date_order or "")
+
+
+def test_texts_that_were_sent_in_chats_are_neither_speech_nor_a_diary(tmp_path: Path) -> None:
+    chat = {"name": "Ben", "type": "personal_chat", "id": 2, "messages": [
+        {"id": 1, "type": "message", "date_unixtime": "1772000000", "from": "Ben", "from_id": "user2", "text": "hi"}]}  # fmt: skip
+    folder = tmp_path / "telegram"
+    (folder / "files").mkdir(parents=True)
+    (folder / "result.json").write_text(json.dumps(chat))
+    (folder / "files" / "story.txt").write_text("2026-03-01\n\nI was born in Rome, she wrote in her novel.\n")
+    (folder / "2026-03-02.md").write_text("I went for a walk and I am tired.\n")  # beside the export: the person's own
+    export = parse_export(folder)
+    assert said(export) == [("Ben", "hi"), ("user", "I went for a walk and I am tired.")]
+    assert export.skipped == {"pictures, sounds and files": 1} and export.report.samples["pictures, sounds and files"] == [
+        "files/story.txt"
+    ]
+
+    message = {"id": "a", "author": {"role": "user"}, "create_time": 1.7e9, "content": {"content_type": "text", "parts": ["hello"]}}
+    mapping = {"a": {"id": "a", "message": message, "parent": None, "children": []}}
+    with zipfile.ZipFile(tmp_path / "chatgpt.zip", "w") as archive:
+        archive.writestr("conversations.json", json.dumps([{"title": "T", "mapping": mapping, "current_node": "a"}]))
+        archive.writestr("file-AbC123xYz-contract.txt", "I agree to pay the rent on the first day of each month.\n")
+    export = parse_export(tmp_path / "chatgpt.zip")
+    assert said(export) == [("user", "hello")] and export.skipped == {"pictures, sounds and files": 1}
+
+
+def test_pages_in_the_place_of_json_are_answered_with_what_to_choose(tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "message_1.html").write_text("<html><body>Ben: hello</body></html>")
+    with pytest.raises(BadExport, match="holds web pages.* choose JSON as the format"):
+        parse_export(tmp_path)
+
+
+def test_whose_account_an_export_is_of_says_who_is_the_person(tmp_path: Path) -> None:
+    messages = [{"sender_name": name, "timestamp_ms": 1714554000000 + n, "content": f"{n}"} for n, name in enumerate(["Ben", "Ben", "Ana"])]
+    thread = {"participants": [{"name": "Ben"}, {"name": "Ana"}], "messages": messages, "title": "Hikers", "thread_path": "inbox/hikers_1"}
+    with zipfile.ZipFile(tmp_path / "instagram.zip", "w") as archive:
+        archive.writestr("inbox/hikers_1/message_1.json", json.dumps(thread))
+        archive.writestr("personal_information.json", json.dumps({"profile_user": [{"string_map_data": {"Name": {"value": "Ana"}}}]}))
+    db = open_store()
+    assert preview_files(db, "me", [tmp_path / "instagram.zip"])["me"] == "Ana"
+    db.close()
 
 
 def test_a_korean_afternoon_is_after_noon(tmp_path: Path) -> None:

@@ -3,14 +3,15 @@
 Each kind is a room of its own that gives a `Format` (export.py) and reads `Source`s (sources.py).
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from memory.errors import BadExport
-from memory.importers.export import NOTHING_DECIDED, Format, Options, ParsedExport, ParsedMessage, Report
+from memory.importers.export import MEDIA, NOTHING_DECIDED, Format, Options, ParsedExport, ParsedMessage, Report
 from memory.importers.sources import Bundle, Source, read_bundles
 
 __all__ = ["Export", "Options", "ParsedExport", "ParsedMessage", "Report", "open_exports", "parse_export"]
@@ -20,6 +21,10 @@ ROOMS = (
     "chatgpt", "claude", "gemini", "open_webui", "librechat", "telegram", "signal", "discord", "slack", "messenger", "whatsapp", "imessage",
     "email", "plain", "diary",
 )  # fmt: skip
+LOOSE = ("email", "plain", "diary")  # of single files: what lies beside them was not sent in them
+
+_SENT = re.compile(r"files|media|attachments|.+_files", re.IGNORECASE)
+_UPLOADED = re.compile(r"file[-_][A-Za-z0-9]{3,}.*")
 
 
 @cache
@@ -37,11 +42,14 @@ class Export:
     sources: list[Source]
     options: Options = NOTHING_DECIDED
     report: Report = field(default_factory=Report)
+    sent: list[Source] = field(default_factory=list)  # texts that were sent in the chats as files
 
     def messages(self) -> Iterator[ParsedMessage]:
         """The messages, one at a time; every call reads anew and starts a new report."""
         self.report = Report()
         yield from self.format.parse(self.sources, self.bundle, self.report, self.options)
+        for source in self.sent:
+            self.report.drop(MEDIA, source.name)
         for note in [*self.bundle.notes, *(note for source in self.sources for note in source.notes)]:
             self.report.note(note)
 
@@ -54,12 +62,26 @@ def open_exports(path: Path, options: Options = NOTHING_DECIDED) -> list[Export]
         for kind in formats():
             claimed = kind.claim(Bundle(bundle.path, left)) if left else []
             if claimed:
-                found.append(Export(kind, bundle, claimed, options))
                 taken = {id(source) for source in claimed}
                 left = [source for source in left if id(source) not in taken]
+                sent = [source for source in left if kind.name not in LOOSE and _was_sent(source, kind.name, claimed)]
+                taken = {id(source) for source in sent}
+                left = [source for source in left if id(source) not in taken]
+                found.append(Export(kind, bundle, claimed, options, sent=sent))
     if not found:
         raise _unknown(path)
     return found
+
+
+def _was_sent(source: Source, kind: str, claimed: list[Source]) -> bool:
+    """Whether a text lies where exports of chats keep the files that people sent: it is nobody's speech, nor a diary."""
+    place = PurePosixPath(source.name)
+    if kind == "chatgpt" and _UPLOADED.fullmatch(place.name):
+        return True
+    for folder in {PurePosixPath(one.name).parent for one in claimed}:
+        if place.is_relative_to(folder) and any(_SENT.fullmatch(part) for part in place.parent.relative_to(folder).parts):
+            return True
+    return False
 
 
 def parse_export(path: Path, options: Options = NOTHING_DECIDED) -> ParsedExport:
@@ -88,6 +110,7 @@ def add_up(reports: list[Report]) -> Report:
             total.warn(warning)
         total.date_order = total.date_order or report.date_order
         total.ambiguous_dates |= report.ambiguous_dates
+        total.owner = total.owner or report.owner
     return total
 
 
@@ -103,6 +126,11 @@ def _unknown(path: Path) -> BadExport:
     head = next((source.head for source in bundle.sources), "")
     if not head:
         return BadExport(f"{path} holds nothing but blank space: export the chat again.")
+    if any(source.head.startswith("<") for source in bundle.sources):
+        return BadExport(
+            f"{path} holds web pages, which are read of Gemini alone: export again and choose JSON as the format "
+            "(Telegram, Instagram, Facebook, Discord), or text (iMessage)."
+        )
     if head[0] in "[{":
         return _unknown_json(path, bundle.sources[0], known)
     start = " ".join(head[:60].split())

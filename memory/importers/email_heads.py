@@ -42,7 +42,12 @@ _DRAFTS = frozenset(
     "draft drafts entwürfe brouillons borradores bozze rascunhos concepten utkast kladder luonnokset taslaklar черновики 下書き 임시보관함 "
     "草稿".split()
 ) | {"wersje robocze"}
-_OF_MACHINES = ("List-Id", "List-Unsubscribe", "X-Autoreply", "X-Autorespond", "X-Failed-Recipients")
+_OF_MACHINES = ("List-Id", "List-Unsubscribe", "X-Autoreply", "X-Autorespond", "X-Failed-Recipients", "X-Auto-Response-Suppress")
+_AUTOMATIC = re.compile(
+    r"\s*(?:automatic reply|auto[- ]?reply|out of (?:the )?office|automatische antwort|abwesenheitsnotiz|réponse automatique|respuesta automática|"
+    r"risposta automatica|resposta automática|automatisch antwoord|autosvar|automatyczna odpowiedź|автоматический ответ)\s*[:：]",
+    re.IGNORECASE,
+)
 
 
 def head(mail: Message, name: str) -> str:
@@ -123,6 +128,8 @@ def reason_to_skip(mail: Message, address: str, folders: set[str]) -> str | None
     if labels & _SPAM or head(mail, "X-Spam-Flag").strip().casefold() == "yes":
         return BOTS
     if _MACHINE.fullmatch(address) or any(head(mail, name) for name in _OF_MACHINES) or head(mail, "Return-Path").strip() == "<>":
+        return BOTS
+    if _AUTOMATIC.match(_spoken(head(mail, "Subject"))):
         return BOTS
     if head(mail, "Auto-Submitted").partition(";")[0].strip().casefold() not in ("", "no"):
         return BOTS

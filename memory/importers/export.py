@@ -57,6 +57,7 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     date_order: str | None = None  # how day and month were told apart, where the format does not say
     ambiguous_dates: bool = False  # both orders fit: the person must be asked
+    owner: str | None = None  # whose export it is, where it says so: a sender's name
 
     def drop(self, reason: str, sample: Any = "") -> None:
         """Count a record that is not kept."""

@@ -65,6 +65,7 @@ def parse(sources: list[Source], bundle: Bundle, report: Report, options: Option
     """The messages thread by thread, oldest first; of a thread, one file is held in memory at a time."""
     for source in filter(_is_about_owner, sources):
         if name := _owner(source):
+            report.owner = name
             report.note(f"The chats were downloaded by {name}.")
     names = Names()
     threads = sorted((source for source in sources if not _is_about_owner(source)), key=lambda source: (_thread(source), _age(source)))
@@ -130,6 +131,8 @@ def _reason(record: dict[str, Any], text: str, sender: str) -> str | None:
         return NOTICES
     if text and (reason := notice(text, sender)):
         return reason
+    if kind == "placeholder" and text.endswith(" unsent a message"):  # of somebody, who need not be the sender
+        return DELETED
     if text and kind != "placeholder":
         return None
     return MEDIA if any(record.get(key) for key in FILES) else WITHOUT_TEXT

@@ -13,7 +13,7 @@ _EMOJI = r"[^\w\s][^\w]{0,15}"  # what a reaction shows: signs, never words
 
 # Behind the actor's name, up to the full stop that ends each of them.
 _BY_SOMEONE: tuple[tuple[str, str], ...] = (
-    (MEDIA, r"(?:sent|shared) (?:an?|\d+) (?:attachment|photo|video|voice message|audio message|sticker|GIF|file|link|location|live location|post|reel|story|story reply|profile|contact)s?"),
+    (MEDIA, r"(?:sent|shared) (?:an?|\d+) (?:attachment|note|photo|video|voice message|audio message|sticker|GIF|file|link|location|live location|post|reel|story|story reply|profile|contact)s?"),
     (MEDIA, r"(?:hast|hat|haben) (?:einen Anhang|ein Foto|\d+ Fotos|ein Video|eine Sprachnachricht|einen Sticker|ein GIF|einen Link|eine Datei|einen Standort|deinen Standort|einen Beitrag) (?:gesendet|geteilt)"),
     (MEDIA, r"(?:avez|as|a) (?:envoyé|partagé) (?:une pièce jointe|une photo|\d+ photos|une vidéo|un message vocal|un sticker|un autocollant|un GIF|un lien|un fichier|une position|une publication)"),
     (MEDIA, r"(?:enviaste|envió|has enviado|ha enviado|compartió) (?:un archivo adjunto|un adjunto|una foto|\d+ fotos|un vídeo|un video|un mensaje de voz|un sticker|un GIF|un enlace|un archivo|una ubicación|una publicación)"),
@@ -38,21 +38,23 @@ _BY_SOMEONE: tuple[tuple[str, str], ...] = (
 _UNENDED: tuple[tuple[str, str], ...] = (
     (DELETED, r"unsent a message|hat eine Nachricht zurückgenommen|a (?:annulé|supprimé) l'envoi d'un message|eliminó un mensaje|ha annullato l'invio di un messaggio|cancelou o envio de uma mensagem"),
     (NOTICES, rf"reacted {_EMOJI} to your message|hat mit {_EMOJI} auf deine Nachricht reagiert|a réagi {_EMOJI} à (?:votre|ton) message|(?:ha reaccionado|reaccionó) con {_EMOJI} a tu mensaje|ha reagito con {_EMOJI} al tuo messaggio|reagiu (?:com )?{_EMOJI} [àa] (?:sua|tua) mensagem|(?:heeft|reageerde) met {_EMOJI} op je bericht(?: gereageerd)?"),
-    (NOTICES, r"liked a message"),
+    (NOTICES, rf"liked (?:a|your) message|(?:replied|reacted)(?: {_EMOJI})? to (?:your|their|his|her|a) (?:story|note)(?: {_EMOJI})?"),
 )  # fmt: skip
 
 # Without an actor.
 _ALONE: tuple[tuple[str, str], ...] = (
     (MEDIA, r"(?:(?:Enviaste|Has enviado) (?:un archivo adjunto|una foto|un video|un vídeo|un mensaje de voz)|Hai inviato (?:un allegato|una foto|un video|un messaggio vocale)|Enviaste (?:um anexo|uma foto|um vídeo))\."),
-    (NOTICES, rf"Reacted {_EMOJI} to your message|Hat mit {_EMOJI} auf deine Nachricht reagiert|A réagi {_EMOJI} à (?:votre|ton) message|(?:Ha reaccionado|Reaccionó) con {_EMOJI} a tu mensaje|Ha reagito con {_EMOJI} al tuo messaggio|Reagiu (?:com )?{_EMOJI} [àa] (?:sua|tua) mensagem|(?:Heeft|Reageerde) met {_EMOJI} op je bericht(?: gereageerd)?"),
+    (NOTICES, rf"Reacted {_EMOJI} to your (?:message|story|note)|Reacted to your (?:story|note) {_EMOJI}|Hat mit {_EMOJI} auf deine Nachricht reagiert|A réagi {_EMOJI} à (?:votre|ton) message|(?:Ha reaccionado|Reaccionó) con {_EMOJI} a tu mensaje|Ha reagito con {_EMOJI} al tuo messaggio|Reagiu (?:com )?{_EMOJI} [àa] (?:sua|tua) mensagem|(?:Heeft|Reageerde) met {_EMOJI} op je bericht(?: gereageerd)?"),
     (NOTICES, r"Liked a message|Gefällt eine Nachricht|Hat eine Nachricht mit „Gefällt mir“ markiert|A aimé un message|(?:Indicó que le gusta|Le gustó|Le gusta) un mensaje|Ha messo [\"“]?Mi piace[\"”]? a un messaggio|Curtiu uma mensagem|Gostou de uma mensagem|(?:Vindt een bericht leuk|Heeft een bericht leuk gevonden)"),
-    (NOTICES, r"You are now connected on Messenger|You can now (?:call|message) each other.{0,200}|Say (?:hi|hello) to (?:your new Facebook friend, .{1,80}|.{1,80} with a wave)|This poll is no longer available|Messages and calls are (?:secured|protected) with end-to-end encryption.{0,200}|(?:Ihr seid|Du bist) jetzt (?:auf|über) Messenger (?:miteinander )?verbunden|Vous êtes (?:maintenant|désormais) connectés sur Messenger|Ahora están conectados en Messenger|Ora siete connessi su Messenger|Agora vocês estão conectados no Messenger|Je bent nu verbonden op Messenger"),
+    (NOTICES, r"You are now connected on Messenger|You can now (?:call|message)(?: and (?:call|message))? each other.{0,200}|Say (?:hi|hello) to (?:your new Facebook friend, .{1,80}|.{1,80} with a wave)|This poll is no longer available|Messages and calls are (?:secured|protected) with end-to-end encryption.{0,200}|(?:Ihr seid|Du bist) jetzt (?:auf|über) Messenger (?:miteinander )?verbunden|Vous êtes (?:maintenant|désormais) connectés sur Messenger|Ahora están conectados en Messenger|Ora siete connessi su Messenger|Agora vocês estão conectados no Messenger|Je bent nu verbonden op Messenger"),
     (CALLS, r"The (?:video |audio )?(?:call|chat) (?:has )?ended|(?:Video chat|Audio call|Video call) ended|You missed a (?:video )?(?:call|chat) (?:from|with) .{1,80}\.|Der (?:Videochat|Anruf|Videoanruf) wurde beendet|L'appel(?: vidéo)? est terminé|(?:La videollamada|El videochat) (?:terminó|ha finalizado)|La videochiamata è terminata|A (?:vídeo)?chamada (?:foi encerrada|terminou)"),
-    (DELETED, r"(?:User unsent|You unsent|Unsent) a message|This message was (?:unsent|deleted)|Diese Nachricht wurde (?:zurückgenommen|gelöscht)"),
+    (DELETED, r"(?:User unsent|You unsent|Unsent) a message|This message is no longer available because it was unsent by the sender|This message was (?:unsent|deleted)|Diese Nachricht wurde (?:zurückgenommen|gelöscht)"),
 )  # fmt: skip
 
 BY_SOMEONE = [(reason, re.compile(rf"(?:{form})\.", re.DOTALL)) for reason, form in _BY_SOMEONE]
 BY_SOMEONE += [(reason, re.compile(rf"(?:{form})\.?", re.DOTALL)) for reason, form in _UNENDED]
+# Instagram leaves the full stop out: behind the sender's own name the words are clear without it, behind "You" they may be speech.
+BY_THE_SENDER = [(reason, re.compile(rf"(?:{form})\.?", re.DOTALL)) for reason, form in (*_BY_SOMEONE, *_UNENDED)]
 ALONE = [(reason, re.compile(rf"(?:{form})[.!]?", re.DOTALL)) for reason, form in _ALONE]
 
 
@@ -64,7 +66,7 @@ def notice(text: str, sender: str) -> str | None:
     for actor in dict.fromkeys((sender, *sender.split()[:1], *YOU)):
         if actor and text.startswith(actor + " "):
             rest = text[len(actor) + 1 :]
-            for reason, form in BY_SOMEONE:
+            for reason, form in BY_THE_SENDER if actor == sender else BY_SOMEONE:
                 if form.fullmatch(rest):
                     return reason
     return None

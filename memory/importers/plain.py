@@ -5,6 +5,7 @@ The threads of a file come first, then its loose records.
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from itertools import dropwhile, islice
 from typing import Any
@@ -20,6 +21,8 @@ from memory.importers.sources import Bundle, Source, Unreadable
 NOT_JSON = "lines that are not JSON"
 LOOKED_AT = 20  # records that tell the kind of a file
 LARGEST_FIELD = 10_000_000  # letters of a CSV field; an open quotation mark swallows the rest of the file
+
+_SEPARATOR = re.compile(r"sep=.\r?")  # what Excel writes above a header
 
 ARRAY, LINES, THREAD = "a JSON array of records", "JSON lines", "a document that is one thread"
 
@@ -91,8 +94,9 @@ def _has_lines(source: Source) -> bool:
 
 def _delimiter(head: str) -> str | None:
     """The delimiter if the first line is a CSV header with a sender and a text column, else None."""
-    first = head.split("\n", 1)[0].rstrip("\r")
-    for delimiter in (",", ";", "\t"):
+    first, _, second = head.partition("\n")
+    first = (second.partition("\n")[0] if _SEPARATOR.fullmatch(first) else first).rstrip("\r")
+    for delimiter in (",", ";", "\t", "|"):
         try:
             names = next(csv.reader([first], delimiter=delimiter), [])
         except csv.Error:
@@ -118,7 +122,7 @@ def _parse_csv(source: Source, delimiter: str, names: Names, times: WrittenTimes
 def _rows(source: Source, delimiter: str) -> Iterator[dict[Any, Any] | csv.Error]:
     """The rows of a CSV file; one that cannot be read gives its error."""
     csv.field_size_limit(LARGEST_FIELD)
-    lines = dropwhile(lambda line: not line.strip("\ufeff \t\f"), source.lines())
+    lines = dropwhile(lambda line: not line.strip("\ufeff \t\f") or bool(_SEPARATOR.fullmatch(line.lstrip("\ufeff"))), source.lines())
     rows = csv.DictReader((line.lstrip("\ufeff") + "\n" for line in lines), delimiter=delimiter)
     while True:
         try:

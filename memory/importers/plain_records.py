@@ -20,10 +20,10 @@ from memory.importers.plain_dates import WrittenTimes
 
 FIELDS = {
     "conversation": ("conversation", "conversation_id", "chat", "thread", "title"),
-    "sender": ("sender", "from", "author", "name", "role"),
-    "timestamp": ("timestamp", "time", "date", "datetime", "created_at", "create_time"),
-    "text": ("text", "content", "message", "body"),
-}
+    "sender": ("sender", "from", "author", "name", "role", "absender", "von", "autor", "expéditeur", "auteur", "remitente", "mittente", "remetente", "afzender"),
+    "timestamp": ("timestamp", "time", "date", "datetime", "created_at", "create_time", "datum", "zeitpunkt", "fecha", "data"),
+    "text": ("text", "content", "message", "body", "nachricht", "inhalt", "texte", "mensaje", "texto", "messaggio", "testo", "mensagem", "bericht"),
+}  # fmt: skip
 ROLES = {"user": USER, "human": USER, "assistant": ASSISTANT, "chatgpt": ASSISTANT}
 NOT_SPEECH = ("system", "developer", "tool", "function")
 

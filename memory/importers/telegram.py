@@ -228,7 +228,8 @@ def _meet_owner(source: Source, people: Names, report: Report) -> None:
     info = owner(source)
     name = " ".join(part for part in (word(info.get("first_name")), word(info.get("last_name"))) if part)
     if name and (account := _account(info.get("user_id"))):
-        report.note(f"The export is of the account of {people.of(account, name, account)}.")
+        report.owner = people.of(account, name, account)
+        report.note(f"The export is of the account of {report.owner}.")
 
 
 FORMAT = Format("telegram", "Telegram (result.json)", claim, parse)
