@@ -34,6 +34,15 @@ class Embedder:
         )
         return np.asarray(vectors, dtype=np.float32)
 
+    def embed_question(self, text: str) -> np.ndarray:
+        """The unit-length float32 row (d) of one text, computed by one thread; changes the calling thread's number of threads for good.
+
+        A sentence is too little work to share: on a busy machine two threads wait for each other ten times as long as one works.
+        """
+        import_module("torch").set_num_threads(1)  # OpenMP counts them for each calling thread
+        row: np.ndarray = self.embed([text])[0]
+        return row
+
 
 @cache
 def load_embedder(name: str = DEFAULT) -> Embedder:

@@ -10,6 +10,7 @@ first 8 0.89 -> 0.92.
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,8 +70,13 @@ def search(
     many of how many are done.
     """
     kinds = [KINDS[source] for source in sources]
-    rankings = [(WORDS_WEIGHT, _rank_by_words(db, profile_id, kind, query)) for kind in kinds]
-    cosines = _cosines(db, profile_id, kinds, query, progress) if dense and query.strip() else {}
+    model = _embedder() if dense and query.strip() else None
+    with ThreadPoolExecutor(
+        1
+    ) as aside:  # the words are looked up while the question is embedded: SQLite and torch both let go of Python's lock
+        asked = aside.submit(model.embed_question, query) if model else None
+        rankings = [(WORDS_WEIGHT, _rank_by_words(db, profile_id, kind, query)) for kind in kinds]
+        cosines = _cosines(db, profile_id, kinds, model, asked.result(), progress) if model and asked else {}
     rankings += [(1.0, [key for key in cosines if key[0] == kind]) for kind in kinds if cosines]
     scores = fuse(rankings)
     newest_first = sorted(_load(db, list(scores)), key=lambda hit: (hit.said_at or "", hit.id), reverse=True)
@@ -138,16 +144,19 @@ def _rank_by_words(db: Database, profile_id: int, kind: str, query: str) -> list
     return [(kind, number) for number in match_words(db, profile_id, kind, words, CANDIDATES)]
 
 
-def _cosines(
-    db: Database, profile_id: int, kinds: Sequence[str], query: str, progress: Callable[[int, int], None] | None
-) -> dict[Key, float]:
-    """The nearest of each kind with their cosines, best first; none without the packages for vectors."""
+def _embedder() -> Embedder | None:
+    """The model, or None without the packages for vectors."""
     try:
-        model = load_embedder()
+        return load_embedder()
     except NoEmbedder as error:
         log.warning("Searching by words alone: %s", error)
-        return {}
-    asked = model.embed([query])[0]
+        return None
+
+
+def _cosines(
+    db: Database, profile_id: int, kinds: Sequence[str], model: Embedder, asked: np.ndarray, progress: Callable[[int, int], None] | None
+) -> dict[Key, float]:
+    """The nearest of each kind to the question's vector, with their cosines, best first."""
     found: dict[Key, float] = {}
     for kind in kinds:
         _embed_kind(db, profile_id, kind, model, progress)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sqlite_utils import Database
 
-from memory import embedder, retrieval
+from memory import embedder, retrieval, vector_index
 from memory.demo import demo_questions, import_demo
 from memory.errors import BadForm
 from memory.importers import ParsedMessage
@@ -208,3 +208,13 @@ def test_the_store_of_vectors_survives_a_changed_model_name(db: Database, ana: P
     fact = list_facts(db, ana.id)[0].id
     embeddings.save(db, "fact", [fact], np.ones((1, 3)), "other-model")
     assert texts(db, ana.id, "cat", dense=True) == ["Your cat is Pepper."]
+
+
+@pytest.mark.parametrize(("words", "count"), [(6, 70_000), (4, 5), (1, 40_000), (12, 33_000)])
+def test_the_distances_of_codes_are_the_bits_that_differ(words: int, count: int) -> None:
+    rng = np.random.default_rng(words)
+    codes, asked = (rng.integers(0, 2**64, size=shape, dtype=np.uint64) for shape in ((words, count), (words,)))
+    codes[:, 0], codes[:, -1] = ~asked, asked  # every bit, and none
+    distances, counted = vector_index.hamming(codes, asked)
+    assert (distances == np.bitwise_count(codes ^ asked[:, None]).sum(axis=0)).all()
+    assert distances[0] == 64 * words and distances[-1] == 0 and (counted == np.bincount(distances, minlength=64 * words + 1)).all()
