@@ -279,6 +279,23 @@ def test_odd_values_anywhere_raise_nothing(record: dict, chat: dict, kind: str) 
     assert report.read == len(messages) + sum(report.skipped.values()) == 1
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from(keys), odd, max_size=2))
+def test_a_message_with_some_odd_values_raises_nothing(changed: dict) -> None:
+    whole = {
+        "id": 1,
+        "type": "message",
+        "date": "2024-05-06T07:08:09",
+        "date_unixtime": "1714979289",
+        "from": "Ana",
+        "from_id": "user1",
+        "text": "hi",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        messages, report = read(export_of(Path(folder), whole | changed, **{"type": "private_group", "name": "Walks", "id": 1}))
+    assert report.read == len(messages) + sum(report.skipped.values()) == 1
+
+
 def test_claim_takes_odd_content(tmp_path: Path) -> None:
     for number, content in enumerate([b"{", b"{}", b'{"about": "x"', b'{"messages": [', b"\xff\xfe{", b'{"name":"\\', b"[[[["]):
         (tmp_path / f"{number}.json").write_bytes(content)

@@ -109,7 +109,7 @@ def _open_chat(head: dict[str, Any], shared: set[str], people: Names) -> _Chat:
 
 def _plain(record: Any, chat: _Chat) -> ParsedMessage | None:
     """The message of a record that is as most are, by somebody who was met: `_read` would give the same, in twice the time."""
-    if type(record) is not Record or not record.is_plain:
+    if type(record) is not Record or not record.is_plain or type(record.account) is not str or type(record.name) is not str:
         return None
     text, sender = clean_text(record.text), chat.met.get((record.account, record.name))
     if not text or sender is None:
