@@ -50,7 +50,10 @@ def test_a_folder_with_every_trap_gives_exactly_what_was_written() -> None:
     ]
     assert export.skipped == {"code, tables and tags": 4, "pictures, sounds and files": 1, "quotations": 1, "messages without text": 1}
     assert (export.format, export.report.read, export.report.date_order) == ("diary", 70, MONTH_FIRST)
-    assert export.notes == ["Times are the writer's local time: the export names no time zone."]
+    assert export.notes == [
+        "Times are the writer's local time: the export names no time zone.",
+        "6 other files hold no chat that is known: README.md, chatlog.txt, clipped.md, ...",
+    ]
     assert {(m.sender, m.role) for m in export.messages} == {("user", "user")}
 
 

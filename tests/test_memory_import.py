@@ -143,6 +143,23 @@ def test_pages_in_the_place_of_json_are_answered_with_what_to_choose(tmp_path: P
         parse_export(tmp_path)
 
 
+def test_other_text_formats_are_told_from_chats(tmp_path: Path) -> None:
+    (tmp_path / "diary.rtf").write_text(r"{\rtf1\ansi I went for a walk.}")
+    with pytest.raises(BadExport, match="formatted text .RTF.: save it as plain text"):
+        parse_export(tmp_path / "diary.rtf")
+    (tmp_path / "sms.xml").write_text('<?xml version="1.0"?><smses count="1"><sms body="hi"/></smses>')
+    with pytest.raises(BadExport, match="no chat export that is known"):
+        parse_export(tmp_path / "sms.xml")
+
+
+def test_files_beside_a_chat_that_hold_none_are_named(tmp_path: Path) -> None:
+    whatsapp(tmp_path, "25/04/2024, 10:00 - Ana: hi")
+    assert parse_export(tmp_path).notes == ["Times are the phone's local time: the export names no time zone."]
+    (tmp_path / "bank.csv").write_text("day;amount\n2024-05-01;5\n")
+    assert "1 other file holds no chat that is known: bank.csv." in parse_export(tmp_path).notes
+    assert not any("other file" in note for note in parse_export(tmp_path / "WhatsApp Chat with Ben.txt").notes)
+
+
 def test_whose_account_an_export_is_of_says_who_is_the_person(tmp_path: Path) -> None:
     messages = [{"sender_name": name, "timestamp_ms": 1714554000000 + n, "content": f"{n}"} for n, name in enumerate(["Ben", "Ben", "Ana"])]
     thread = {"participants": [{"name": "Ben"}, {"name": "Ana"}], "messages": messages, "title": "Hikers", "thread_path": "inbox/hikers_1"}

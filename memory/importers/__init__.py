@@ -24,6 +24,7 @@ ROOMS = (
 LOOSE = ("email", "plain", "diary")  # of single files: what lies beside them was not sent in them
 
 _SENT = re.compile(r"files|media|attachments|.+_files", re.IGNORECASE)
+_PAGE = re.compile(r"<(?:!doctype html|html)\b", re.IGNORECASE)
 _UPLOADED = re.compile(r"file[-_][A-Za-z0-9]{3,}.*")
 
 
@@ -58,7 +59,7 @@ def open_exports(path: Path, options: Options = NOTHING_DECIDED) -> list[Export]
     """What a file, folder or ZIP holds, one export a format; raises BadExport where nothing is known."""
     found: list[Export] = []
     for bundle in read_bundles(path):
-        left = list(bundle.sources)
+        left, before = list(bundle.sources), len(found)
         for kind in formats():
             claimed = kind.claim(Bundle(bundle.path, left)) if left else []
             if claimed:
@@ -68,6 +69,11 @@ def open_exports(path: Path, options: Options = NOTHING_DECIDED) -> list[Export]
                 taken = {id(source) for source in sent}
                 left = [source for source in left if id(source) not in taken]
                 found.append(Export(kind, bundle, claimed, options, sent=sent))
+        if left and len(found) > before:
+            names = ", ".join(source.name for source in left[:3])
+            bundle.notes.append(
+                f"{len(left)} other file{'s hold' if len(left) > 1 else ' holds'} no chat that is known: {names}{', ...' if len(left) > 3 else '.'}"
+            )
     if not found:
         raise _unknown(path)
     return found
@@ -126,11 +132,13 @@ def _unknown(path: Path) -> BadExport:
     head = next((source.head for source in bundle.sources), "")
     if not head:
         return BadExport(f"{path} holds nothing but blank space: export the chat again.")
-    if any(source.head.startswith("<") for source in bundle.sources):
+    if 2 * sum(bool(_PAGE.match(source.head)) for source in bundle.sources) >= len(bundle.sources):
         return BadExport(
             f"{path} holds web pages, which are read of Gemini alone: export again and choose JSON as the format "
             "(Telegram, Instagram, Facebook, Discord), or text (iMessage)."
         )
+    if head.startswith("{\\rtf"):
+        return BadExport(f"{path} is formatted text (RTF): save it as plain text (.txt) and import that.")
     if head[0] in "[{":
         return _unknown_json(path, bundle.sources[0], known)
     start = " ".join(head[:60].split())
