@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memory.errors import BadExport
-from memory.importers.export import CALLS, DELETED, MEDIA, NOTICES, WITHOUT_TEXT, Options, ParsedMessage, Report
+from memory.importers.export import BOTS, CALLS, DELETED, MEDIA, NOTICES, WITHOUT_TEXT, Options, ParsedMessage, Report
 from memory.importers.sources import read_bundles
 from memory.importers.whatsapp import BEFORE_THE_FIRST, FORMAT
 
@@ -402,11 +402,19 @@ def test_speech_about_pictures_calls_and_deletions_stays_speech(tmp_path: Path) 
 def test_what_is_no_speech_on_android(tmp_path: Path) -> None:
     assert not texts(
         tmp_path, "null", "", "<View once voice message omitted>", "<Video note omitted>", "live location shared", "Missed voice call, tap to call back",
-        "Voice call, 5 min", "This message was deleted by admin Ana", f"{LRM}IMG-20240425-WA0001.jpg (file attached)", "AUD-20240425-WA0002. (file attached)",
+        "Voice call, 5 min", "Video call, Answered on other device", "This message was deleted by admin Ana", f"{LRM}IMG-20240425-WA0001.jpg (file attached)", "AUD-20240425-WA0002. (file attached)",
         "Rapport.pdf • 3 pages (fichier joint)", "Ana Ruiz.vcf (file attached)", "<Media omitted>\nTemplate.docx", "test.pdf (file attached)\ntest",
         "Rossio\nLisboa\nlocation: https://maps.google.com/?q=38.7139,-9.1394", "location: https://maps.google.com/?q=38.7139,-9.1394",
         "You received a view once message. For added privacy, you can only open it on your phone.",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("ios", [False, True])
+def test_what_meta_ai_answers_in_a_chat_is_a_bots_word(ios: bool, tmp_path: Path) -> None:
+    head = "[25/04/2024, 10:0{}:00] " if ios else "25/04/2024, 10:0{} - "
+    bodies = ["Ana: @Meta AI what is a kiwi?", "Meta AI: A kiwi is a bird.\nAnd a fruit.", "Ben: Meta AI: you asked it!"]
+    messages, report = read(chat(tmp_path, *(head.format(n) + body for n, body in enumerate(bodies))))
+    assert said(messages) == [("Ana", "@Meta AI what is a kiwi?"), ("Ben", "Meta AI: you asked it!")] and report.skipped == {BOTS: 1}
 
 
 def test_what_is_no_speech_on_an_iphone(tmp_path: Path) -> None:

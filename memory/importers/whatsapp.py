@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from memory.importers.export import MALFORMED, MEDIA, NOTICES, PERSON, Format, Options, ParsedMessage, Report
+from memory.importers.export import BOTS, MALFORMED, MEDIA, NOTICES, PERSON, Format, Options, ParsedMessage, Report
 from memory.importers.sources import Bundle, Source
 from memory.importers.whatsapp_dates import BLANKS, MARKS, Clock, Day, HeaderReader
 from memory.importers.whatsapp_notices import is_notice, is_notice_sender, read_body
@@ -22,6 +22,7 @@ SNIFFED_LINES = 200
 MOST_LETTERS = 200_000  # WhatsApp allows 65,536 to a message
 MOST_IN_DOUBT = 1_000  # lines
 BEFORE_THE_FIRST = "lines before the first message"
+ASSISTANT_NAME = "Meta AI"  # WhatsApp's own assistant, which answers in groups too; so called in every language
 LOG_LEVELS = {"ERROR", "WARN", "WARNING", "INFO", "DEBUG", "TRACE", "NOTICE", "CRITICAL", "FATAL"}
 LIMITS = ((39_900, 40_100), (9_900, 10_100))  # of an export without and with media
 
@@ -177,6 +178,8 @@ class _Reading:
         """The message, if anything was said in it."""
         text = body[0] if len(body) == 1 else "\n".join(body)
         said, reason, edited = read_body(text, name, ios, self.survey.habits) if name else ("", NOTICES, False)
+        if reason is None and name == ASSISTANT_NAME:
+            reason = BOTS
         if reason is None:
             return ParsedMessage(self.chat, name, PERSON, moment, said, None, edited)
         self.report.drop(reason, text)

@@ -107,7 +107,7 @@ chamada de voz|chamada de vídeo|videochamada|ligação de voz|ligação de víd
 аудиозвонок|видеозвонок|аудіодзвінок|відеодзвінок|połączenie głosowe|połączenie wideo|panggilan suara|panggilan video
 """
 _AFTER_HELD = re.compile(
-    r"[.,] ?(?:\d+ ?\w+|no answer|tap to call back|keine antwort|sin respuesta|pas de réponse|nessuna risposta|sem resposta|geen antwoord|"
+    r"[.,] ?(?:\d+ ?\w+|no answer|answered on other device|tap to call back|keine antwort|sin respuesta|pas de réponse|nessuna risposta|sem resposta|geen antwoord|"
     r"cevap yok|cevaplanmadı|нет ответа|немає відповіді|brak odpowiedzi|tidak ada jawaban)[^\n]{0,30}"
 )
 _AFTER_MISSED = re.compile(r"[.,] [^\n?!]{0,60}")
