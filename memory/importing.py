@@ -192,5 +192,5 @@ def _describe(
     scan: Scan, report: Report, exports: list[Export], sender: str, profile: Profile, me: str | None, redactions: Redactions,
     options: ImportOptions,
 ) -> dict[str, Any]:  # fmt: skip
-    sure = bool(me) or profile.me == sender or sender == USER
+    sure = bool(me) or sender in (profile.me, report.owner, USER)
     return describe(scan, report, [export.format.name for export in exports], sender, sure, redactions.kinds, options.shown)

@@ -160,6 +160,25 @@ def test_files_beside_a_chat_that_hold_none_are_named(tmp_path: Path) -> None:
     assert not any("other file" in note for note in parse_export(tmp_path / "WhatsApp Chat with Ben.txt").notes)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "me"),
+    [
+        ("chat.txt", "Chat export: Hikers\nExported on: 2026-05-01 12:00:00\n===\n\n{}", "You"),
+        ("chat.md", "{}", "Me"),
+        ("Hikers - 12.txt", "{}", "Me"),
+    ],
+)
+def test_who_is_called_you_or_me_in_a_group_is_the_person_however_little_they_write(name: str, text: str, me: str, tmp_path: Path) -> None:
+    said = [("Ana", "hi"), ("Ben", "ho"), ("Ana", "he"), (me, "hello")]
+    signal = "".join(f"[2024-05-01 10:0{n}:00] {sender}: {words}\n\n" for n, (sender, words) in enumerate(said))
+    imessage = "".join(f"May 01, 2024 10:0{n}:00 AM\n{sender}\n{words}\n\n" for n, (sender, words) in enumerate(said))
+    (tmp_path / name).write_text(text.format(imessage if name.startswith("Hikers") else signal))
+    db = open_store()
+    report = preview_files(db, "ana-maria", [tmp_path / name])
+    assert (report["me"], report["me_sure"], report["kept"]) == (me, True, 4)
+    db.close()
+
+
 def test_whose_account_an_export_is_of_says_who_is_the_person(tmp_path: Path) -> None:
     messages = [{"sender_name": name, "timestamp_ms": 1714554000000 + n, "content": f"{n}"} for n, name in enumerate(["Ben", "Ben", "Ana"])]
     thread = {"participants": [{"name": "Ben"}, {"name": "Ana"}], "messages": messages, "title": "Hikers", "thread_path": "inbox/hikers_1"}

@@ -85,6 +85,7 @@ def _message(stamp: str, sender: str, lines: list[str], conversation: str, reply
         report.drop(reason, lines[0] if lines else "")
         return None
     if sender == "Me":
+        report.owner = sender
         report.note('"Me" is the owner of the computer or phone.')
     return ParsedMessage(conversation, sender, PERSON, moment, text, reply_to, edited)
 

@@ -82,6 +82,7 @@ def _folder_name(source: Source, bundle: Bundle) -> str:
 def _parse_backup(source: Source, report: Report) -> Iterator[ParsedMessage]:
     directory = read_directory(source)
     if directory.me != ME:
+        report.owner = directory.me
         report.note(f"The export is of the account of {directory.me}.")
     read, broken = 0, False
     for frame in source.records():

@@ -45,6 +45,7 @@ def android_title(source: Source) -> str:
 
 def parse_android(source: Source, chat: str, report: Report) -> Iterator[ParsedMessage]:
     """The messages of a chat.txt; the person is called "You"."""
+    report.owner = "You"
     report.note('The export calls the person whose account it is "You".')
     for header, body in _blocks(source, report):
         text, answered = _split(body, _QUOTING)
@@ -60,6 +61,7 @@ def parse_android(source: Source, chat: str, report: Report) -> Iterator[ParsedM
 
 def parse_markdown(source: Source, chat: str, report: Report) -> Iterator[ParsedMessage]:
     """The messages of a chat.md; the person is called "Me"."""
+    report.owner = "Me"
     report.note('The export calls the person whose account it is "Me".')
     for header, body in _blocks(source, report):
         text, answered = _split(body, _MD_QUOTE)
@@ -91,6 +93,8 @@ def parse_records(source: Source, chat: str, report: Report) -> Iterator[ParsedM
             report.drop(MEDIA if record.get("attachments") or record.get("sticker") else NOTICES if unknown else WITHOUT_TEXT)
         else:
             name = UNKNOWN_SENDER if unknown else sender
+            if sender == "Me":
+                report.owner = sender
             yield ParsedMessage(chat, name, PERSON, moment_of(record.get("date")), text, _clean_quote(word(record.get("quote"))))
     if isinstance(record, Unreadable):
         report.warn(f"{source.place} is cut off after {read - 1} messages: export the chats again.")
