@@ -3,6 +3,7 @@
 An uploaded file lies in Gradio's cache only until it is imported or removed; then it is deleted, whatever came of it.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from app.fragments import escape, render_note, render_table
 from app.visitor import Panel, Shared
 from memory.embedder import NoEmbedder
 from memory.errors import KeepsakeError
+from memory.importers.whatsapp_dates import ORDERS
 from memory.importing import ImportOptions, import_files, preview_files
 from memory.profile_facts import LONGEST_ABOUT, LONGEST_VALUE, save_profile_form
 from memory.retrieval import embed_steps
@@ -163,23 +165,26 @@ def render_report(report: dict[str, Any]) -> str:
     skipped = sum(row["count"] for row in dropped.values())
     lines = [render_note(say.REPORT.format(**report, skipped=skipped), "good")]
     if period["from"]:
-        chats = f"{report['conversations']} conversation{'' if report['conversations'] == 1 else 's'}"
+        chats = (say.CONVERSATION if report["conversations"] == 1 else say.CONVERSATIONS).format(count=report["conversations"])
         lines.append(render_note(say.PERIOD.format(start=period["from"][:10], end=period["to"][:10], conversations=chats)))
-    lines += [render_note(warning, "bad") for warning in report["warnings"]]
+    lines += [render_note(_told(warning), "bad") for warning in report["warnings"]]
     lines += [render_note(say.GAP.format(**gap)) for gap in report["gaps"]]
     if dropped:
         lines.append(
             render_table(
-                say.DROPPED_HEAD, [(reason, row["count"], " | ".join(row["samples"])) for reason, row in dropped.items()], None, (1,)
+                say.DROPPED_HEAD,
+                [(say.told(reason), row["count"], " | ".join(row["samples"])) for reason, row in dropped.items()],
+                None,
+                (1,),
             )
         )
     if report["redactions"]:
-        rows = [(row["what"], row["count"], " | ".join(row["samples"])) for row in report["redactions"].values()]
+        rows = [(say.told(row["what"]), row["count"], " | ".join(row["samples"])) for row in report["redactions"].values()]
         lines.append(render_table(say.REDACTED_HEAD, rows, None, (1,)))
     # Where both orders fit, the question beside the report says so.
     if report["date_order"] and not report["ambiguous_dates"]:
-        lines.append(render_note(say.DATES.format(order=report["date_order"])))
-    lines += [render_note(note) for note in report["notes"]]
+        lines.append(render_note(_dates(report["date_order"])))
+    lines += [render_note(_told(note)) for note in report["notes"]]
     first = [((row["timestamp"] or say.UNDATED).replace("T", " "), row["sender"], row["text"]) for row in report["examples"]]
     return "".join([*lines, f'<h4 class="muted">{say.BEGINNING}</h4>', render_table(say.EXAMPLES_HEAD, first)])
 
@@ -188,9 +193,20 @@ def render_import(result: dict[str, Any]) -> str:
     """The counts of an import, what was left out and why, what was assumed."""
     said = say.IMPORTED if result["imported"] or not result["duplicates"] else say.IMPORTED_NOTHING_NEW
     lines = [render_note(said.format(**result), "good")]
-    lines += [render_note(say.SKIPPED.format(count=count, reason=reason)) for reason, count in result["reasons"].items()]
-    guessed = [say.DATES.format(order=result["date_order"])] if result["ambiguous_dates"] else []
-    return "".join([*lines, *(render_note(note) for note in (*result["warnings"], *guessed, *result["notes"]))])
+    lines += [render_note(say.SKIPPED.format(count=count, reason=say.told(reason))) for reason, count in result["reasons"].items()]
+    guessed = [_dates(result["date_order"])] if result["ambiguous_dates"] else []
+    told = [*map(_told, result["warnings"]), *guessed, *map(_told, result["notes"])]
+    return "".join([*lines, *map(render_note, told)])
+
+
+def _told(words: str) -> str:
+    """A sentence of an importer in the page's language, the order of dates in it too."""
+    return re.sub("|".join(ORDERS), lambda order: say.told(order[0]), say.told(words))
+
+
+def _dates(orders: str) -> str:
+    """How dates were read, of each file (between which "; " stands)."""
+    return say.DATES.format(order="; ".join(map(_told, orders.split("; "))))
 
 
 def render_messages(db: Database, profile: Profile) -> str:

@@ -8,7 +8,11 @@ import pytest
 
 from app import sentences as say
 from app.edge import explain, in_language
+from app.import_tab import render_report
 from memory.errors import BadProfileName
+from memory.importers import export
+from memory.importers.whatsapp_dates import ORDERS
+from memory.redaction import KINDS
 from memory.store import create_profile, open_store
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,3 +61,57 @@ def test_an_error_of_the_store_comes_in_the_language_of_the_page(tmp_path, monke
     finally:
         say.speak("en")
     assert say.told("trial 2 of 8") == "trial 2 of 8"
+
+
+def texts_given_to(path: Path, *methods: str) -> list[str]:
+    """The texts, with {} for what is put in, that a file's code gives to methods of these names; constants by their value."""
+    tree = ast.parse(path.read_text())
+    named = {
+        target.id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in methods and node.args:
+            text = node.args[0]
+            if isinstance(text, ast.JoinedStr):
+                found.append("".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in text.values))
+            elif isinstance(text, ast.Constant):
+                found.append(str(text.value))
+            elif isinstance(text, ast.Name) and isinstance(named.get(text.id), str):
+                found.append(named[text.id])
+    return found
+
+
+@pytest.mark.parametrize("language", sorted(say.TOLD))
+def test_all_that_the_report_of_an_import_says_is_translated(language):
+    reasons = [
+        value
+        for name, value in vars(export).items()
+        if name.isupper() and isinstance(value, str) and name not in ("USER", "ASSISTANT", "PERSON")
+    ]
+    said = [text for path in ROOT.glob("memory/importers/*.py") for text in texts_given_to(path, "note", "warn")]
+    assert len(said) > 30 and len(reasons) >= 10
+    missing = [text for text in [*reasons, *KINDS.values(), *ORDERS, *said] if text not in say.TOLD[language]]
+    assert not missing
+
+
+def test_the_report_of_an_import_comes_in_the_language_of_the_page():
+    report = {
+        "format": "whatsapp", "read": 9, "kept": 3, "conversations": 1, "redactions": {}, "gaps": [], "ambiguous_dates": False, "examples": [],
+        "dropped": {export.MEDIA: {"count": 6, "samples": []}}, "period": {"from": "2024-04-01T10:00:00", "to": "2024-05-13T10:00:00"},
+        "warnings": ["a.txt is cut off after 3 messages: export it again."], "notes": [],
+        "date_order": f"{ORDERS[0]} (13/5/24 can only be read so); {ORDERS[1]} (as asked for)",
+    }  # fmt: skip
+    shown = in_language(render_report, "de")(report)
+    for words in (
+        "Bilder, Töne und Dateien",
+        "a.txt ist nach 3 Nachrichten abgeschnitten",
+        "1 Chat",
+        "Tag-Monat-Jahr (13/5/24 lässt sich nur so lesen); Monat-Tag-Jahr (wie",
+    ):
+        assert words in shown
+    assert "1 conversation" in in_language(render_report, "en")(report)

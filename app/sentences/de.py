@@ -74,6 +74,7 @@ IMPORTED = "{imported} importiert, {duplicates} schon da, {skipped} ausgelassen.
 IMPORTED_NOTHING_NEW = "Nichts Neues: Alle {duplicates} Nachrichten waren schon da."
 SKIPPED = "Ausgelassen: {count} {reason}."
 REPORT = "{kept} Nachrichten aus {format} würden importiert; {skipped} von {read} Einträgen bleiben weg. Noch ist nichts gespeichert."
+CONVERSATION, CONVERSATIONS = "{count} Chat", "{count} Chats"
 PERIOD = "{start} bis {end}, {conversations}."
 DROPPED_HEAD = ("Ausgelassen", "Einträge", "Zum Beispiel")
 REDACTED_HEAD = ("Durch einen Platzhalter ersetzt", "Mal", "Zum Beispiel")

@@ -73,6 +73,7 @@ IMPORTED = "{imported} imported, {duplicates} there already, {skipped} skipped."
 IMPORTED_NOTHING_NEW = "Nothing new: all {duplicates} messages were there already."
 SKIPPED = "Skipped: {count} {reason}."
 REPORT = "{kept} messages of {format} would be imported; {skipped} of {read} records are left out. Nothing is stored yet."
+CONVERSATION, CONVERSATIONS = "{count} conversation", "{count} conversations"
 PERIOD = "{start} to {end}, {conversations}."
 DROPPED_HEAD = ("Left out", "Records", "For instance")
 REDACTED_HEAD = ("Replaced by a placeholder", "Times", "For instance")
