@@ -97,12 +97,13 @@ def import_files(
         profile = ensure_profile(db, name)
         sender = resolve_me(db, profile, scan, me) if me else guess_me(db, profile, scan, report.owner)
         described = _describe(scan, report, exports, sender, profile, me, redactions, options)
-        number = start_import(db, profile.id, [readable(path.name) for path in given])
         masks = mask_names(db, profile.id, _others(scan, sender)) if options.mask_names else {}
+        names = _parts_of_names(masks)
+        number = start_import(db, profile.id, [_without_names(readable(path.name), names) for path in given])
         messages = _prepared(exports, masks, options)
         stored = save_messages(db, profile.id, messages, sender, number)
         if stored.imported:
-            save_import_report(db, number, described)
+            save_import_report(db, number, _masked_report(described, masks, names) if options.mask_names else described)
         else:
             drop_import(db, number)
         if me:
@@ -157,6 +158,17 @@ def _prepared(exports: list[Export], masks: dict[str, str], options: ImportOptio
             message.text = redactions.apply(message.text, options)
             message.reply_to = message.reply_to and redactions.apply(message.reply_to, options)
             yield _masked(message, masks, names) if masks else message
+
+
+def _masked_report(report: dict[str, Any], masks: dict[str, str], names: list[tuple[str, str]]) -> dict[str, Any]:
+    """A report as it is stored: no name of anybody else, and no notes, which may name files that are called after people."""
+    return {
+        **report,
+        "senders": [{**row, "sender": masks.get(row["sender"], row["sender"])} for row in report["senders"]],
+        "gaps": [{**gap, "conversation": _without_names(gap["conversation"], names)} for gap in report["gaps"]],
+        "warnings": [_without_names(warning, names) for warning in report["warnings"]],
+        "notes": [],
+    }
 
 
 def _masked(message: ParsedMessage, masks: dict[str, str], names: list[tuple[str, str]]) -> ParsedMessage:

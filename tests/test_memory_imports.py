@@ -76,6 +76,20 @@ def test_names_of_others_are_masked_alike_everywhere_and_the_persons_own_is_not(
     assert messages[2].text == "Person 1 and Benedict, see you. Person 1!"
 
 
+def test_a_masked_name_stands_nowhere_in_the_store_not_even_in_the_report_of_the_import(db: Database, tmp_path: Path) -> None:
+    lines = [f"{day}/{month:02}/2024, 10:00 - {name}: hi" for month in (1, 6) for day, name in ((13, "Ana Ruiz"), (14, "Ben Ode"))]
+    path = tmp_path / "WhatsApp Chat with Ben Ode.txt"
+    path.write_text("\n".join([*lines, "15/06/2024, 10:00 - Ben"]))
+    (tmp_path / "Ben Ode's list.csv").write_text("a;b\n1;2\n")
+    done = import_files(db, "ana", [tmp_path, path], "Ana Ruiz", ImportOptions(mask_names=True))
+    assert done["gaps"][0]["conversation"] == "Ben Ode"  # the person who imports reads the names
+    stored = "\n".join(db.conn.iterdump())
+    assert "Person 1" in stored and "Ben" not in stored.replace(str(tmp_path), "")
+    kept = list_imports(db, 1)[0]
+    assert kept.files[1] == "WhatsApp Chat with Person 1.txt" and kept.report["gaps"][0]["conversation"] == "Person 1"
+    assert [row["sender"] for row in kept.report["senders"]] == ["Ana Ruiz", "Person 1"] and kept.report["warnings"]
+
+
 def test_a_mask_stands_for_one_person_in_every_import_and_only_whole_words_are_names(db: Database, tmp_path: Path) -> None:
     options = ImportOptions(mask_names=True)
     first = chat(
