@@ -201,3 +201,10 @@ def test_odd_values_anywhere_raise_nothing(record: dict, author: dict, channel_i
         path = export_of(Path(folder) / "a.json", {**record, "author": author}, channel={"id": channel_id, "name": channel_id})
         messages, report = read(path)
     assert report.read == len(messages) + sum(report.skipped.values()) == 1
+
+
+def test_a_damaged_number_of_a_chat_gives_a_name_that_can_be_stored(tmp_path: Path) -> None:
+    for number, damage in enumerate(("\0", "\ud83d")):
+        export_of(tmp_path / f"{number}.json", {}, channel={"id": damage, "type": "GuildTextChat", "name": "general"})
+    names = {message.conversation for message in read(tmp_path)[0]}
+    assert len(names) == 2 and all("\0" not in name and name.encode() for name in names)

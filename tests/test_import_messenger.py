@@ -249,3 +249,10 @@ def test_no_damage_to_the_bytes_gives_anything_but_messages_or_a_bad_export(tmp_
         assert all(found.text for found in read(tmp_path)[0])
     except BadExport:
         pass
+
+
+def test_a_damaged_number_of_a_chat_gives_a_name_that_can_be_stored(tmp_path: Path) -> None:
+    thread(tmp_path / "inbox/x_1/message_1.json", [message(0, "hi", "Instagram User")], "Instagram User", thread_path="inbox/\0\ud83d")
+    found = read(tmp_path)[0][0]
+    for name in (found.sender, found.conversation):
+        assert name == "Instagram User (\N{REPLACEMENT CHARACTER})"

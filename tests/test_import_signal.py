@@ -292,3 +292,9 @@ def test_odd_values_anywhere_raise_nothing(fields: list[tuple[str, object]], rec
         path = backup_of(Path(folder), {"recipient": recipient}, {"chat": chat}, {"chatItem": {"chatId": "5", **dict(fields)}})
         messages, report = read(path)
     assert report.read == len(messages) + sum(report.skipped.values()) == 1
+
+
+def test_a_damaged_number_of_a_chat_gives_a_name_that_can_be_stored(tmp_path: Path) -> None:
+    path = backup_of(tmp_path, said("hi", chatId="\0\ud83d"))
+    messages, _ = read(path)
+    assert [message.conversation for message in messages] == ["Signal chat \N{REPLACEMENT CHARACTER}"]

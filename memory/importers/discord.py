@@ -95,7 +95,7 @@ def _read_channel(source: Source) -> _Channel:
     if "Thread" in kind and parent:  # the "category" of a thread is the channel it is in
         name = f"{parent} / {name}"
     direct = kind.startswith("Direct") or guild.get("id") == "0"
-    return _Channel(str(channel.get("id") or source.name), name if direct or not server else f"{server} #{name}")
+    return _Channel(clean_text(str(channel.get("id") or source.name)), name if direct or not server else f"{server} #{name}")
 
 
 def _object_after(form: re.Pattern[str], head: str) -> Record:

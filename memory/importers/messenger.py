@@ -90,7 +90,7 @@ def _file(source: Source, thread: str, names: Names, report: Report) -> Iterator
         records.reverse()
     mend = _mended if DOWNLOADED.search(source.head) else _as_it_is
     path = about.get("thread_path")
-    place = PurePosixPath(path if isinstance(path, str) and path.strip("/. ") else thread).name.removesuffix(".json")
+    place = clean_text(PurePosixPath(path if isinstance(path, str) and path.strip("/. ") else thread).name.removesuffix(".json"))
     conversation = names.of(thread, _title(source, about, place, mend))
     for record in records:
         message = _message(record, conversation, place, mend, report)

@@ -22,6 +22,7 @@ from memory.importers.export import (
     Options,
     ParsedMessage,
     Report,
+    clean_text,
 )
 from memory.importers.naming import REPLY_LETTERS, Names, moment_of, word
 from memory.importers.signal_chats import ANDROID, MARKDOWN, RECORDS, android_title, parse_android, parse_markdown, parse_records
@@ -112,7 +113,7 @@ def _read_item(item: Any, directory: Directory, report: Report) -> ParsedMessage
     # An edited message is dated by its last edit; the oldest revision tells when it was said.
     moment = next((found for dated in [*revisions[:1], item] if (found := moment_of(dated.get("dateSent")))), None)
     answered = directory.plain(part_of(part_of(item, "standardMessage"), "quote").get("text"))[:REPLY_LETTERS] or None
-    name = directory.chats.get(number, f"Signal chat {number}")
+    name = directory.chats.get(number) or clean_text(f"Signal chat {number}")
     return ParsedMessage(name, directory.sender(item), PERSON, moment, text, answered, bool(revisions))
 
 
