@@ -86,11 +86,23 @@ def test_chats_of_other_rooms_are_not_a_diary(room: str) -> None:
         "day,mood,I\n2024-05-01,good,my\n2024-05-02,bad,my\n",
         "name=my\nport=I\nhost = my\n",
         "[2024-05-03 10:00:00] ERROR I lost my disk\n[2024-05-03 10:00:01] WARN my\n",
+        "[LINE] Chat history with Ana\nSaved on: 05/01/2024 10:00\n\nWed, 05/01/2024\n10:00\tAna\tI am ill\n10:01\tZoe\tmy poor dear\n",
+        "2024-05-01\n[Ana] [오전 10:00] I am ill\n[Zoe] [오후 10:01] my poor dear\n",
+        "2024-05-01\n10:00 <@ana> I am ill\n10:01 <zoe> my poor dear\n",
+        "2024-05-01\n[10:00] Ana: I am ill\n[10:01] Ben: my dear\n[10:02] Ana: I know\n[10:03] Ben: I see\n",
+        "10:00 - Ana: I am ill\n10:01 - Ben: my dear\n10:02 - Ana: I know\n10:03 - Ben: I see\n",
     ],
 )
 def test_a_text_that_is_something_else_is_left_alone(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.txt").write_text(text)
     assert FORMAT.claim(read_bundles(tmp_path)[0]) == []
+
+
+def test_a_days_log_with_clocks_is_a_diary(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(
+        "".join(f"{day} May 2024\n08:00 Breakfast: eggs\n12:30 Lunch: soup\n18:00 Run: 5 km\n\n" for day in (1, 2))
+    )
+    assert [source.name for source in FORMAT.claim(read_bundles(tmp_path)[0])] == ["a.txt"]
 
 
 def test_markdown_without_an_i_is_notes_unless_it_is_full_of_code(tmp_path: Path) -> None:

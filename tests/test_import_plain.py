@@ -60,6 +60,12 @@ def test_csv_keeps_line_breaks_and_quotes_and_drops_rows_of_another_length() -> 
     assert export.skipped == {"malformed records": 2}
 
 
+def test_times_may_be_named_in_camel_case(tmp_path: Path) -> None:
+    row = {"role": "user", "content": "I have a cat", "createdAt": "2024-05-01T10:00:00Z", "chatId": "c"}
+    (tmp_path / "chat.json").write_text(json.dumps([row]))
+    assert rows(parse_export(tmp_path / "chat.json")) == [("chat", "user", "2024-05-01T10:00:00+00:00", "I have a cat")]
+
+
 @pytest.mark.parametrize(
     "text",
     [

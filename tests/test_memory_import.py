@@ -152,6 +152,12 @@ def test_other_text_formats_are_told_from_chats(tmp_path: Path) -> None:
         parse_export(tmp_path / "sms.xml")
 
 
+def test_a_text_that_begins_with_a_bracket_is_not_called_damaged_json(tmp_path: Path) -> None:
+    (tmp_path / "line.txt").write_text("[LINE] Chat history with Ana\n\n2024/05/01(Wed)\n10:00\tAna\thello\n10:01\tZoe\thi\n")
+    with pytest.raises(BadExport, match="is text, but no chat export"):
+        parse_export(tmp_path / "line.txt")
+
+
 def test_files_beside_a_chat_that_hold_none_are_named(tmp_path: Path) -> None:
     whatsapp(tmp_path, "25/04/2024, 10:00 - Ana: hi")
     assert parse_export(tmp_path).notes == ["Times are the phone's local time: the export names no time zone."]

@@ -24,6 +24,7 @@ ROOMS = (
 LOOSE = ("email", "plain", "diary")  # of single files: what lies beside them was not sent in them
 
 _SENT = re.compile(r"files|media|attachments|.+_files", re.IGNORECASE)
+_JSON = re.compile(r"\[\s*(?:[\[{\"\]\d-]|true|false|null|\Z)|\{\s*(?:[\"}]|\Z)")
 _PAGE = re.compile(r"<(?:!doctype html|html)\b", re.IGNORECASE)
 _UPLOADED = re.compile(r"file[-_][A-Za-z0-9]{3,}.*")
 
@@ -139,7 +140,7 @@ def _unknown(path: Path) -> BadExport:
         )
     if head.startswith("{\\rtf"):
         return BadExport(f"{path} is formatted text (RTF): save it as plain text (.txt) and import that.")
-    if head[0] in "[{":
+    if _JSON.match(head):
         return _unknown_json(path, bundle.sources[0], known)
     start = " ".join(head[:60].split())
     return BadExport(f'{path} is text, but no chat export that is known (it begins "{start}"): expected one of {known}.')

@@ -35,6 +35,11 @@ _CHAT_LINE = re.compile(
     r"^\W*\[?\d{1,4}[./-]\s?\d{1,2}[./-]\s?\d{1,4}\.?,?\s+(?:\w+\s)?\d{1,2}[:.]\d{2}(?:[:.]\d{2})?[^:\n]{0,12}(?:\]|\s[-–])\s*[^:\n]{1,40}:(?:\s|$)"
     r"|^\s*[A-Z][a-z]{2} \d\d, \d{4}\s+\d?\d:\d\d:\d\d [AP]M\b"
 )
+_CLOCK = r"\[?\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?: ?[AaPp]\.?[Mm]\.?)?\]?"
+# Chats whose dates stand on lines of their own: LINE, KakaoTalk, IRC.
+_TIMED_LINE = re.compile(
+    rf"^{_CLOCK}\t[^\t]{{1,60}}\t|^\[[^\]]{{1,40}}\] \[(?:오전 |오후 |[AP]M )?\d{{1,2}}:\d{{2}}(?: [AP]M)?\] |^(?:{_CLOCK} ?)?< ?[@+%~&]?[^\s<>:/]{{1,30}}> "
+)
 _LOG_LINE = re.compile(
     r"\b(?:INFO|DEBUG|WARN(?:ING)?|ERROR|TRACE|FATAL|CRITICAL|NOTICE)\b|^\W?(?:\d{4}-\d\d-\d\d[T ]|\w{3} [ \d]\d )\d\d:\d\d:\d\d\S*\s+\S*[\[\]=:/]"
 )
@@ -42,7 +47,7 @@ _PROGRAM_LINE = re.compile(
     r"[;{}]\s*$|^\s*(?:import \w|from \S+ import|def \w+\(|class \w+[(:]|function\b|const \w+ =|let \w+ =|var \w+ =|#include|public |private |"
     r"return\b.*[;)]$|if \(|for \(|SELECT\b|INSERT\b|sudo |\$ \w|</?[a-z!])|^[\w.\[\]-]+\s*[=~<>]=\s*\S|^\w[\w.-]*\s*=\s*\S"
 )
-_SPEAKER = re.compile(r"^\W{0,4}([^\W\d_][\w .'-]{0,30}?):\s")
+_SPEAKER = re.compile(rf"^(?:{_CLOCK}\s*(?:[-–]\s)?)?" r"\W{0,4}([^\W\d_][\w .'-]{0,30}?):\s")
 _I = frozenset(
     "i i'm i've i'll i'd my me myself mine ich mein meine meinen meinem meiner mir mich je j'ai j'étais j'avais mon mes moi yo mis conmigo "
     "estoy soy io mio mia miei sono eu meu minha meus minhas estou sou ik mijn mij".split()
@@ -58,7 +63,9 @@ def is_diary(source: Source) -> bool:
     if not lines or _is_of_another_kind(head, lines):
         return False
     dated = any(read_heading(line) for line in lines)
-    if not dated and _is_conversation(lines):
+    # Among dates, "08:00 Breakfast: eggs" is a day's log, but a clock in brackets stands before what people say to each other.
+    spoken = [line for line in lines if line.startswith("[")] if dated else lines
+    if _is_conversation(spoken):
         return False
     if dated or _in_first_person(head):
         return True
@@ -80,6 +87,7 @@ def _is_of_another_kind(head: str, lines: list[str]) -> bool:
         or _CLIPPED.match(head)
         or sum(code) > 0.8 * len(lines)
         or share(_CHAT_LINE, 1) > 0.2
+        or share(_TIMED_LINE, 2) > 0.2
         or share(_LOG_LINE, 2) > 0.2
         or share(_PROGRAM_LINE, 2) > 0.25
         or share(_MANUAL, 2) > 0.0

@@ -21,7 +21,7 @@ from memory.importers.plain_dates import WrittenTimes
 FIELDS = {
     "conversation": ("conversation", "conversation_id", "chat", "thread", "title"),
     "sender": ("sender", "from", "author", "name", "role", "absender", "von", "autor", "expéditeur", "auteur", "remitente", "mittente", "remetente", "afzender"),
-    "timestamp": ("timestamp", "time", "date", "datetime", "created_at", "create_time", "datum", "zeitpunkt", "fecha", "data"),
+    "timestamp": ("timestamp", "time", "date", "datetime", "created_at", "createdat", "create_time", "datum", "zeitpunkt", "fecha", "data"),
     "text": ("text", "content", "message", "body", "nachricht", "inhalt", "texte", "mensaje", "texto", "messaggio", "testo", "mensagem", "bericht"),
 }  # fmt: skip
 ROLES = {"user": USER, "human": USER, "assistant": ASSISTANT, "chatgpt": ASSISTANT}
