@@ -75,7 +75,9 @@ def texts_given_to(path: Path, *methods: str) -> list[str]:
     }
     found = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in methods and node.args:
+        called = node.func if isinstance(node, ast.Call) else None
+        name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+        if isinstance(node, ast.Call) and name in methods and node.args:
             text = node.args[0]
             if isinstance(text, ast.JoinedStr):
                 found.append("".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in text.values))
@@ -97,6 +99,13 @@ def test_all_that_the_report_of_an_import_says_is_translated(language):
     assert len(said) > 30 and len(reasons) >= 10
     missing = [text for text in [*reasons, *KINDS.values(), *ORDERS, *said] if text not in say.TOLD[language]]
     assert not missing
+
+
+@pytest.mark.parametrize("language", sorted(say.TOLD))
+def test_all_that_refuses_an_export_is_translated(language):
+    said = [text for path in ROOT.glob("memory/importers/*.py") for text in texts_given_to(path, "BadExport")]
+    assert len(said) > 20
+    assert not [text for text in said if text not in say.TOLD[language]]
 
 
 def test_the_report_of_an_import_comes_in_the_language_of_the_page():
