@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -164,6 +165,17 @@ def test_files_beside_a_chat_that_hold_none_are_named(tmp_path: Path) -> None:
     (tmp_path / "bank.csv").write_text("day;amount\n2024-05-01;5\n")
     assert "1 other file holds no chat that is known: bank.csv." in parse_export(tmp_path).notes
     assert not any("other file" in note for note in parse_export(tmp_path / "WhatsApp Chat with Ben.txt").notes)
+
+
+def test_exports_that_call_the_person_by_two_names_are_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "chat.md").write_text("[2024-05-01 10:00:00] Me: hi\n\n[2024-05-01 10:01:00] Ana: ho\n\n")
+    (tmp_path / "Ana.txt").write_text("May 01, 2024 10:00:00 AM\nMe\nhello\n\n")
+    assert not parse_export(tmp_path).report.warnings
+    (tmp_path / "chat.txt").write_text("Chat export: Ana\nExported on: 2026-05-01 12:00:00\n===\n\n[2024-05-01 10:00:00] You: hi\n\n")
+    db = open_store()
+    warnings = preview_files(db, "me", [tmp_path])["warnings"]
+    db.close()
+    assert len(warnings) == 1 and set(re.findall(r"You|Me", warnings[0])) == {"You", "Me"} and "one by one" in warnings[0]
 
 
 @pytest.mark.parametrize(

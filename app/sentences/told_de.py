@@ -75,6 +75,7 @@ TOLD = {
     'The export calls the person whose account it is "You".': "Der Export nennt die Person, deren Konto es ist, „You“.",
     'The export calls the person whose account it is "Me".': "Der Export nennt die Person, deren Konto es ist, „Me“.",
     "The export is of the account of {}.": "Der Export stammt aus dem Konto von {}.",
+    "The exports call the person {} and {}: import them one by one, or only the words of one count.": "Die Exporte nennen die Person {} und {}: Importiere sie einzeln, sonst zählen nur die Worte unter einem der Namen.",
     "The chats were downloaded by {}.": "Die Chats hat {} heruntergeladen.",
     "Very long messages are cut: the export holds only their beginning.": "Sehr lange Nachrichten sind gekürzt: Der Export enthält nur ihren Anfang.",
     "Where a question was edited or an answer made anew, only the branch the chat ended on was read.": "Wo eine Frage geändert oder eine Antwort neu erzeugt wurde, wurde nur der Zweig gelesen, mit dem der Chat endete.",

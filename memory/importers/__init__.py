@@ -117,6 +117,10 @@ def add_up(reports: list[Report]) -> Report:
             total.warn(warning)
         total.date_order = total.date_order or report.date_order
         total.ambiguous_dates |= report.ambiguous_dates
+        if total.owner and report.owner and total.owner != report.owner:
+            total.warn(
+                f"The exports call the person {total.owner} and {report.owner}: import them one by one, or only the words of one count."
+            )
         total.owner = total.owner or report.owner
     return total
 
