@@ -96,11 +96,12 @@ def shorten_demo(home: Path, kept: int = 8) -> None:
         db.close()
 
 
-def begin_demo(screen: Any, home: Path) -> None:
+def begin_demo(screen: Any, home: Path, shorten: bool = True) -> None:
     """One click imports the demo person, which is then cut short."""
     screen.click("#demo")
     screen.locator("#summary b", has_text="demo").wait_for()
-    shorten_demo(home)
+    if shorten:
+        shorten_demo(home)
 
 
 def await_injection(screen: Any) -> str:

@@ -1,6 +1,7 @@
 """Pictures of every step of the page, light and dark, wide and 390 px: `make screenshots` or `python -m benchmarks.screenshots [FOLDER]`.
 
-The demo person, cut short so that it takes minutes, is imported, injected (as one trial) and asked; each step is looked at in four ways.
+The demo person is imported, injected ("quick"), asked and measured, which takes about ten minutes on two cores; each step is looked at in four ways.
+With --short the demo is cut to its newest messages and to a fraction of a minute, for whoever works on the page.
 """
 
 import argparse
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.browser import ask as ask_page
-from benchmarks.browser import await_injection, begin_demo, new_screen, open_browser, open_tab, serve_page
+from benchmarks.browser import await_injection, begin_demo, new_screen, open_browser, open_tab, serve_page, shorten_demo
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 LOOKS = {"light": False, "dark": True}
@@ -30,15 +31,18 @@ def take(screen: Any, folder: Path, name: str) -> None:
     screen.evaluate("document.body.classList.remove('dark')")
 
 
-def walk(screen: Any, home: Path, folder: Path) -> None:
+def walk(screen: Any, home: Path, folder: Path, short: bool) -> None:
     """The journey, a picture at each step."""
     screen.add_style_tag(content=STILL)
     screen.locator("#machine-welcome", has_text="processor cores").or_(screen.locator("#machine-welcome", has_text="GPU")).first.wait_for()
     take(screen, folder, "welcome")
-    begin_demo(screen, home)
+    begin_demo(screen, home, shorten=False)
+    screen.locator(".toast-wrap button").first.click()  # it would hide the header
     open_tab(screen, "import")
     screen.locator("#messages li").first.wait_for()
     take(screen, folder, "import")
+    if short:
+        shorten_demo(home)
     open_tab(screen, "inject")
     screen.locator("#start:not([disabled])").click()
     # A short run on a quick machine may end before its first curve is seen.
@@ -62,7 +66,9 @@ def walk(screen: Any, home: Path, folder: Path) -> None:
     screen.locator("#current .reveal").first.wait_for()
     take(screen, folder, "reveal")
     open_tab(screen, "results")
-    screen.locator("#results .card").first.wait_for()
+    screen.click("#measure")
+    screen.locator("#results .questions").wait_for(timeout=2_400_000)
+    screen.locator("#measure:not([disabled])").wait_for()
     take(screen, folder, "results")
     open_tab(screen, "profiles")
     screen.locator("#profiles-table table").wait_for()
@@ -76,16 +82,16 @@ def main() -> None:
     """Takes the pictures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.screenshots", description="Pictures of every step of the page.")
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
-    parser.add_argument("--minutes", default="0.5", help="time of the injection (default: 0.5)")
-    parser.add_argument("--trials", default="2", help="its trials (default: 2)")
+    parser.add_argument("--short", action="store_true", help="the newest messages alone, two trials of half a minute in all")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="keepsake-") as scratch:
         home = Path(scratch) / "home"
-        with serve_page(home, KEEPSAKE_MINUTES=options.minutes, KEEPSAKE_TRIALS=options.trials) as address, open_browser() as browser:
+        limits = {"KEEPSAKE_MINUTES": "0.5", "KEEPSAKE_TRIALS": "2"} if options.short else {}
+        with serve_page(home, **limits) as address, open_browser() as browser:
             screen = new_screen(browser)
             screen.goto(address)
-            walk(screen, home, options.folder)
+            walk(screen, home, options.folder, options.short)
 
 
 if __name__ == "__main__":
