@@ -101,6 +101,19 @@ def test_answered_mails_signatures_and_what_phones_add_are_cut(answer: str) -> N
     assert new_words(answer)[0].strip() == "I live here."
 
 
+@pytest.mark.parametrize("above", ["I live here.", "I live here", "I live here\nsince 2019", "I came on 3 May 2024 at 10:15."])
+@pytest.mark.parametrize(
+    "attribution",
+    [
+        "On Wed, 1 May 2024 at 10:00, Ben <ben@example.org> wrote:", "Am 01.05.24 um 10:00 schrieb Ben Okafor:", "2024年5月1日(水) 10:00 Ben <ben@example.org>:",
+        "On Wed, 1 May 2024 at 10:00, Ben Okafor <\nben@example.org> wrote:", "Le mer. 1 mai 2024 à 10:00, Ben\n<ben@example.org> a écrit :",
+        "El mié, 1 may 2024 a las 10:00 a. m.\nBen (<ben@example.org>) escribió:", "Ben <ben@example.org> wrote:",
+    ],
+)  # fmt: skip
+def test_what_stands_right_above_an_attribution_is_kept(above: str, attribution: str) -> None:
+    assert new_words(f"{above}\n{attribution}\n> Where?\n")[0].strip() == above
+
+
 @pytest.mark.parametrize(
     "text",
     [

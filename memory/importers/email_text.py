@@ -45,6 +45,7 @@ _WROTE = re.compile(
 _MOMENT = re.compile(r"(?:\b(?:19|20)\d\d\b|\d{1,2}[./-]\d{1,2}[./-]\d{2}|年).*?\d{1,2}[:.h]\d\d")
 _ADDRESS = re.compile(r"\S@\S")
 _ON = re.compile(r"\s*-*\s*(?:On|Am|Le|El|Il|Em|Op|Den|På|W dniu|Dnia)\b")
+_SENTENCE_END = re.compile(r"(?<![ap]\.m)(?<![ap]\. m)[.!?…。！？]$")
 _LINES_OF_WROTE, _LETTERS_OF_WROTE = 3, 300
 _LINES_OF_SIGNATURE = 10
 _DEVICE = re.compile(
@@ -112,8 +113,17 @@ def _length_of_attribution(lines: list[str]) -> int:
             return 0
         joined += " " + line.strip().replace("\u00a0", " ")
         if len(joined) <= _LETTERS_OF_WROTE and _WROTE.fullmatch(joined):
-            return count
+            return 0 if count > 1 and _is_whole(lines[1:count], joined) else count
+        if _SENTENCE_END.search(joined) and not (_ON.match(joined) and re.search(r"\d", joined)):
+            return 0
     return 0
+
+
+def _is_whole(later: list[str], joined: str) -> bool:
+    """Whether an attribution is one without its first line, which then is what somebody wrote above it."""
+    said = " ".join(line.strip() for line in later)
+    told = _MOMENT.search(said) or (not _MOMENT.search(joined) and said[:1].isalnum())
+    return bool(told and _WROTE.fullmatch(said))
 
 
 def _is_ending(line: str) -> bool:
