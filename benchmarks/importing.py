@@ -3,6 +3,8 @@
     python -m benchmarks.importing --json
     python -m benchmarks.importing --peers /tmp/peers/bin/python    # where the other parsers are installed: pip install chat-miner chatpack
 
+    python -m benchmarks.importing --preview 2 --json               # `import --preview` of a text of so many GB: seconds and peak memory
+
 Without the other parsers their columns are null.
 
 A WhatsApp chat of `--lines` lines and a Telegram export of `--lines` messages are written to a temporary folder; every reader runs in a process
@@ -11,6 +13,7 @@ of its own, several times in turn, and the median counts. "wrong" lists, per fix
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -221,6 +224,33 @@ def outcome(reader: str, path: Path) -> dict[str, Any] | str:
         return f"{type(error).__name__}: {str(error)[:80]}"
 
 
+def write_long(path: Path, gigabytes: float, seed: int) -> int:
+    """An Android chat of long messages (some 3,000 letters, by a pool of 500) until the file has its size; returns how many."""
+    rng, moment, said, written = Random(seed), datetime(2009, 1, 1), 0, 0
+    pool = [" ".join(rng.choices(WORDS, k=rng.randint(500, 900))) for _ in range(500)]
+    with path.open("w", encoding="utf-8") as file:
+        while written < gigabytes * 1e9:
+            moment += timedelta(seconds=rng.randint(1, 600))
+            written += file.write(f"{moment:%d/%m/%Y, %H:%M} - {rng.choice(PEOPLE)}: {rng.choice(pool)}\n")
+            said += 1
+    return said
+
+
+def preview(gigabytes: float, seed: int) -> dict[str, Any]:
+    """What the command takes for a text of that size, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "chat.txt"
+        said = write_long(path, gigabytes, seed)
+        command = [sys.executable, "-m", "memory", "import", str(path), "--profile", "bench", "--preview", "--json"]
+        started = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "KEEPSAKE_HOME": f"{folder}/home"})
+        seconds, used = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+        return {
+            "gb": round(path.stat().st_size / 1e9, 2), "messages": said, "kept": json.loads(done.stdout)["kept"], "seconds": round(seconds, 1),
+            "cpu_seconds": round(used.ru_utime + used.ru_stime, 1), "peak_memory_mb": round(used.ru_maxrss / 1024),
+        }  # fmt: skip
+
+
 def main() -> None:
     """Write the files, measure every reader and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.importing", description="Speed and memory of reading large exports.")
@@ -232,6 +262,7 @@ def main() -> None:
     parser.add_argument("--peers", default=sys.executable, metavar="PYTHON", help="the interpreter that has the other parsers")
     parser.add_argument("--readers", nargs="+", choices=list(READERS), default=list(READERS), metavar="READER", help=", ".join(READERS))
     parser.add_argument("--formats", nargs="+", choices=["whatsapp", "telegram"], default=["whatsapp", "telegram"])
+    parser.add_argument("--preview", type=float, metavar="GB", help="only: the preview of one text of so many gigabytes")
     parser.add_argument("--trap", choices=list(READERS), help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -240,6 +271,9 @@ def main() -> None:
         return
     if options.trap:
         print(json.dumps([outcome(options.trap, path) for path in options.file]))
+        return
+    if options.preview:
+        print(json.dumps(preview(options.preview, options.seed), indent=1))
         return
     results: dict[str, Any] = {"lines": options.lines, "seed": options.seed}
     with tempfile.TemporaryDirectory() as folder:
