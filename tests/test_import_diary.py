@@ -32,6 +32,8 @@ def test_a_folder_with_every_trap_gives_exactly_what_was_written() -> None:
     export = parse_export(FOLDER)
     assert rows(export) == [
         ("2024-05-06 Oslo", "2024-05-06T00:00:00", "I took the train to Oslo.\n\nIt was late."),
+        ("Day One", "2024-05-05T06:30:00+00:00", "Garden\nI planted beans. They need sun!"),
+        ("Day One", "", "No date on this one, but I like it."),
         ("american", "2024-05-12T00:00:00", "I ran ten miles."),
         ("american", "2024-05-13T00:00:00", "My knees hurt."),
         ("dayone", "2024-05-03T21:12:00", "I cannot sleep."),
@@ -48,8 +50,8 @@ def test_a_folder_with_every_trap_gives_exactly_what_was_written() -> None:
         ("journal", "2024-05-04T00:00:00", "Rain\nStayed in. I wrote letters, two three of them. & tea"),
         ("notes", "", "I am allergic to nuts.\n\nMy doctor is Ms Dahl."),
     ]
-    assert export.skipped == {"code, tables and tags": 4, "pictures, sounds and files": 1, "quotations": 1, "messages without text": 1}
-    assert (export.format, export.report.read, export.report.date_order) == ("diary", 70, MONTH_FIRST)
+    assert export.skipped == {"code, tables and tags": 4, "pictures, sounds and files": 3, "quotations": 2, "messages without text": 2}
+    assert (export.format, export.report.read, export.report.date_order) == ("diary", 80, MONTH_FIRST)
     assert export.notes == [
         "Times are the writer's local time: the export names no time zone.",
         "6 other files hold no chat that is known: README.md, chatlog.txt, clipped.md, ...",
@@ -59,7 +61,7 @@ def test_a_folder_with_every_trap_gives_exactly_what_was_written() -> None:
 
 def test_programs_logs_chats_manuals_and_clipped_pages_are_not_a_diary() -> None:
     claimed = {source.name for source in FORMAT.claim(read_bundles(FOLDER)[0])}
-    assert claimed == {"2024-05-06 Oslo.md", "american.txt", "dayone.txt", "german.txt", "journal.md", "notes.txt"}
+    assert claimed == {"2024-05-06 Oslo.md", "Day One.json", "american.txt", "dayone.txt", "german.txt", "journal.md", "notes.txt"}
 
 
 @pytest.mark.parametrize(
@@ -95,6 +97,19 @@ def test_chats_of_other_rooms_are_not_a_diary(room: str) -> None:
 )
 def test_a_text_that_is_something_else_is_left_alone(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.txt").write_text(text)
+    assert FORMAT.claim(read_bundles(tmp_path)[0]) == []
+
+
+def test_a_journal_of_day_one_that_is_cut_off_or_odd_gives_what_is_left(tmp_path: Path) -> None:
+    whole = '{"metadata": {"version": "1.0"}, "entries": [{"creationDate": "2024-05-05T06:30:00Z", "text": "I ran."}, 7, {"creationDate": "soon", "text": "I slept.'
+    (tmp_path / "Journal.json").write_text(whole + '"}]}')
+    export = parse_export(tmp_path)
+    assert rows(export) == [("Journal", "2024-05-05T06:30:00+00:00", "I ran."), ("Journal", "", "I slept.")]
+    assert export.skipped == {"malformed records": 1} and not export.report.warnings
+    (tmp_path / "Journal.json").write_text(whole)
+    export = parse_export(tmp_path)
+    assert len(export.messages) == 1 and len(export.report.warnings) == 1
+    (tmp_path / "Journal.json").write_text('{"metadata": {}, "entries": [{"name": "x", "text": "no journal"}]}')
     assert FORMAT.claim(read_bundles(tmp_path)[0]) == []
 
 

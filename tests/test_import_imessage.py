@@ -174,6 +174,8 @@ def test_a_header_with_nobody_below_it_is_counted(tmp_path: Path) -> None:
         ("/backup/ab/ab" + "0" * 38, "pictures, sounds and files"), ("Screenshot 2024-05-01 at 10.00.00.png", "pictures, sounds and files"),
         ("  * *\n *   *\n*****\n *  *\n   *", "pictures, sounds and files"), ("They unsent this message part!", "deleted messages"),
         ("Attachment missing name metadata!", "pictures, sounds and files"), ("\ufffc", "messages without text"),
+        ("Loved “I moved to Bath”", NOTICES), ("Laughed at “two\nlines”", NOTICES), ("Liked an image", NOTICES), ("Reacted 🎉 to “yes”", NOTICES),
+        ("Removed a heart from “I moved to Bath”", NOTICES),
     ],
 )  # fmt: skip
 def test_what_the_phone_or_the_exporter_wrote_is_not_speech(content: str, reason: str) -> None:
@@ -187,6 +189,7 @@ def test_what_the_phone_or_the_exporter_wrote_is_not_speech(content: str, reason
         "- milk (2)\n- eggs (12)", "Find My keys please", "I put it in attachments/work/plan", "see IMG_1.jpg and call me", "https://x.y\n\nI live here",
         "Transcription: of what?", "Translated from:\nFrench", "May 02, 2024 12:09:00 AM I work", "She unsent this message", "5 * 5\n* a\n* b",
         "Photo album is ready", "by the way, Check In later",
+        "Loved it", "Liked “Amélie” a lot, you?", "Questioned by my boss again", "Removed a like from my list",
     ],
 )  # fmt: skip
 def test_speech_that_resembles_what_the_exporter_writes_is_kept(content: str) -> None:

@@ -1,4 +1,4 @@
-"""Diaries and notes: Markdown or plain text that one person wrote comes in, its entries come out as the person's own messages.
+"""Diaries and notes: Markdown or plain text that one person wrote, or Day One's JSON, comes in, its entries come out as the person's own messages.
 
 A line or heading that is a date begins an entry; before the first one the date in the front matter or in the file's name counts, and
 without any the entry is undated. Long entries are split at the ends of paragraphs. Code, tables, tags and quotations are not prose.
@@ -8,14 +8,18 @@ import html
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from io import BytesIO
 from itertools import chain, islice
 from pathlib import PurePosixPath
 
 from memory.importers.diary_dates import DAY_FIRST, Heading, date_of_name, date_of_value, decide_order, read_heading, slashed
 from memory.importers.diary_signs import is_diary
-from memory.importers.export import MEDIA, USER, WITHOUT_TEXT, Format, Options, ParsedMessage, Report, clean_text
-from memory.importers.sources import Bundle, Source
+from memory.importers.export import MALFORMED, MEDIA, USER, WITHOUT_TEXT, Format, Options, ParsedMessage, Report, clean_text
+from memory.importers.naming import moment_of
+from memory.importers.sources import Bundle, Source, Unreadable
 
 CODE = "code, tables and tags"
 QUOTED = "quotations"
@@ -27,6 +31,8 @@ WRITTEN = ("date", "datum", "day")  # fields of a front matter that count more t
 MADE = ("created", "created_at", "created at", "date created", "creation date", "date_created")  # and those that count less
 FENCE, RULE, CALLOUT = "```", "---", "[!"  # what a block is, beside the reasons to drop it
 
+_DAY_ONE = re.compile(r'\{\s*"(?:metadata|entries)"\s*:')
+_ENTRIES = re.compile(r'"entries"\s*:\s*\[')
 _FIELD = re.compile(r"([\w][\w -]*?)\s*:\s*(.*)")
 _IN_FRONT_MATTER = re.compile(r"\s*$|\s+\S|-|#|[\w\"'][\w \"'-]*:(?:\s|$)")
 _OF_DAY_ONE = re.compile(r"\t(?:Weather|Location|Tags|Photos?|Starred|Activity|Music|Steps?|Wetter|Ort):\t", re.IGNORECASE)
@@ -53,8 +59,12 @@ _MARKUP = (
 
 
 def claim(bundle: Bundle) -> list[Source]:
-    """Markdown, and plain texts that are notes of a person; nothing that looks like another format, a program or a log."""
-    return [source for source in bundle.sources if is_diary(source)]
+    """Markdown, and plain texts that are notes of a person; nothing that looks like another format, a program or a log. Day One's JSON too."""
+    return [source for source in bundle.sources if is_diary(source) or _is_day_one(source)]
+
+
+def _is_day_one(source: Source) -> bool:
+    return bool(_DAY_ONE.match(source.head) and _ENTRIES.search(source.head) and '"creationDate"' in source.head)
 
 
 def parse(sources: list[Source], bundle: Bundle, report: Report, options: Options) -> Iterator[ParsedMessage]:
@@ -63,7 +73,7 @@ def parse(sources: list[Source], bundle: Bundle, report: Report, options: Option
     titles = Counter(source.title for source in sources)
     for source in sources:
         name = source.title if titles[source.title] == 1 else str(PurePosixPath(source.name).with_suffix(""))
-        for moment, text in _Notes(source, report, order).messages():
+        for moment, text in _day_one(source, report, order) if _is_day_one(source) else _Notes(source, report, order).messages():
             if moment and moment.tzinfo is None:
                 report.note("Times are the writer's local time: the export names no time zone.")
             yield ParsedMessage(clean_text(name) or "Diary", USER, USER, moment, text)
@@ -71,7 +81,8 @@ def parse(sources: list[Source], bundle: Bundle, report: Report, options: Option
 
 def _order_of_dates(sources: list[Source], report: Report, options: Options) -> str:
     """How dates like 3/5/2024 are read: decided from all files together, else by the person, else day first, which is said to be a guess."""
-    found = [[numbers for line in source.lines() if "/" in line[:60] and (numbers := slashed(line))] for source in sources]
+    texts = [source for source in sources if not _is_day_one(source)]
+    found = [[numbers for line in source.lines() if "/" in line[:60] and (numbers := slashed(line))] for source in texts]
     if not any(found):
         return DAY_FIRST
     order = decide_order(found, options.date_order)
@@ -84,13 +95,32 @@ def _order_of_dates(sources: list[Source], report: Report, options: Options) -> 
 Dated = Iterator[tuple[datetime | None, str]]
 
 
+def _day_one(source: Source, report: Report, order: str) -> Dated:
+    """The entries of a journal of Day One, each a text in Markdown with its moment beside it."""
+    read = 0
+    for _, entry in source.items("entries"):
+        if isinstance(entry, Unreadable):
+            report.warn(f"{source.place} is cut off after {read} records: export it again.")
+            continue
+        read += 1
+        text = entry.get("text", "") if isinstance(entry, dict) else None
+        content = clean_text(text).encode() if isinstance(text, str) else b""
+        if content:
+            one = replace(source, name="entry.md", size=len(content), _open=partial(BytesIO, content))
+            yield from _Notes(one, report, order, moment_of(entry["creationDate"]) if "creationDate" in entry else None).messages()
+        else:
+            report.read += 1
+            files = isinstance(entry, dict) and any(entry.get(kind) for kind in ("photos", "videos", "audios", "pdfAttachments"))
+            report.drop(MALFORMED if text is None else MEDIA if files else WITHOUT_TEXT)
+
+
 class _Notes:
     """One file while it is read: its entry's moment, the finished paragraphs, and the titles and lines of the next."""
 
-    def __init__(self, source: Source, report: Report, order: str) -> None:
+    def __init__(self, source: Source, report: Report, order: str, moment: datetime | None = None) -> None:
         self.source, self.report, self.order = source, report, order
         self.markdown = source.suffix != ".txt"
-        self.moment: datetime | None = None
+        self.moment = moment
         self.paragraphs: list[str] = []
         self.titles: list[str] = []
         self.lines: list[str] = []
@@ -131,7 +161,7 @@ class _Notes:
 
     def _behind_front_matter(self, lines: Iterator[str]) -> Iterator[str]:
         """The lines behind a front matter in YAML; sets the date that it or the file's name gives."""
-        self.moment = date_of_name(self.source.name)
+        self.moment = self.moment or date_of_name(self.source.name)
         first = next((line for line in lines if line.strip("\ufeff \t")), "")
         held = [first]
         fields: dict[str, str] = {}
@@ -208,4 +238,4 @@ def _shown(line: str) -> str:
     return html.unescape(line).rstrip()
 
 
-FORMAT = Format("diary", "diary or notes (.md or .txt)", claim, parse)
+FORMAT = Format("diary", "diary or notes (.md, .txt or Day One's JSON)", claim, parse)

@@ -53,6 +53,9 @@ _WHOLE: tuple[tuple[str, str], ...] = (
               r"Maps|Apple Maps|Google Maps|Apple Music|Music|Notes|Reminders|Freeform|Safari|Pages|Numbers|Keynote|GIPHY|Tenor|#images|Memoji|"
               r"Airbnb|Pinterest|Zillow|Starbucks|Uber|Lyft|Game Center|App Store|Podcasts|News|TV|Calendar|Files|iCloud|Splitwise|Doodle|"
               r"Words With Friends|ESPN|Yelp|TikTok|Instagram|Bitmoji|Fandango|Weather) message:(?:\n.*)?"),
+    # What a phone that knows no tapbacks is sent for one.
+    (NOTICES, r"(?:Loved|Liked|Disliked|Laughed at|Emphasized|Questioned|Reacted [^\w\s]\S{0,15} to) (?:“.*”|an? (?:image|movie|audio message|attachment|sticker))"),
+    (NOTICES, r"Removed an? (?:heart|like|dislike|laugh|exclamation|question mark|[^\w\s]\S{0,15}) from (?:“.*”|an? (?:image|movie|audio message|attachment|sticker))"),
     (MEDIA, r"Photo album: .*"),
     (MEDIA, r"Digital Touch (?:Message: .*|(?:Kiss|Tap|Sketch|Heartbeat|Fireball|Anger|Video|Message)\b[^\n]*)"),
     (MEDIA, r"(?:[* ]*\n){4,}[* ]*"),  # handwriting, drawn with stars
