@@ -174,8 +174,8 @@ def test_a_header_with_nobody_below_it_is_counted(tmp_path: Path) -> None:
         ("/backup/ab/ab" + "0" * 38, "pictures, sounds and files"), ("Screenshot 2024-05-01 at 10.00.00.png", "pictures, sounds and files"),
         ("  * *\n *   *\n*****\n *  *\n   *", "pictures, sounds and files"), ("They unsent this message part!", "deleted messages"),
         ("Attachment missing name metadata!", "pictures, sounds and files"), ("\ufffc", "messages without text"),
-        ("Loved “I moved to Bath”", NOTICES), ("Laughed at “two\nlines”", NOTICES), ("Liked an image", NOTICES), ("Reacted 🎉 to “yes”", NOTICES),
-        ("Removed a heart from “I moved to Bath”", NOTICES),
+        ("Loved “I moved to Bath”", "system notices"), ("Laughed at “two\nlines”", "system notices"), ("Liked an image", "system notices"), ("Reacted 🎉 to “yes”", "system notices"),
+        ("Removed a heart from “I moved to Bath”", "system notices"),
     ],
 )  # fmt: skip
 def test_what_the_phone_or_the_exporter_wrote_is_not_speech(content: str, reason: str) -> None:
