@@ -16,7 +16,7 @@ from app.edge import PageError, listen, store
 from app.fragments import escape, render_note
 from app.plain_chat import build_plain_chat
 from app.slices import on_gpu
-from app.speakers import SPEAKERS
+from app.speakers import SPEAKERS, queue_options
 from app.stopping import STOPS
 from app.turn_card import render_live, render_turn
 from app.visitor import Panel, Shared, adapter_in_use, chosen_profile
@@ -52,15 +52,20 @@ def ask(
     chat = state["chat"]
     yield render_live(answers, say.THINKING), state, False
     try:
-        with SPEAKERS.speaking(profile) as speaker, store() as db:
-            earlier = state["unsaved"] if temporary else list_turns(db, profile.id, chat)
-            for _ in write_answers(speaker, answers, earlier, lambda: STOPS.asked(chat)):
-                yield render_live(answers), state, False
-            if temporary:
-                state = {**state, "unsaved": [*state["unsaved"], as_turn(chat, answers)], "turn": 0}
-            else:
-                number = keep_answers(db, profile, chat, answers, speaker.adapter_id, speaker.loaded.base.id)
-                state = {**state, "turn": number}
+        with SPEAKERS.turn(profile, rows=2) as turn:
+            for before in turn.places():
+                if STOPS.asked(chat):
+                    raise PageError(say.STOPPED_WAITING)
+                yield render_live(answers, say.WAITING.format(before=before)), state, False
+            with store() as db:
+                earlier = state["unsaved"] if temporary else list_turns(db, profile.id, chat)
+                for _ in write_answers(turn.speaker, answers, earlier, lambda: STOPS.asked(chat)):
+                    yield render_live(answers), state, False
+                if temporary:
+                    state = {**state, "unsaved": [*state["unsaved"], as_turn(chat, answers)], "turn": 0}
+                else:
+                    number = keep_answers(db, profile, chat, answers, turn.speaker.adapter_id, turn.speaker.loaded.base.id)
+                    state = {**state, "turn": number}
     finally:
         STOPS.clear(chat)
     yield render_live(answers, finished=True), state, True
@@ -306,10 +311,8 @@ def _build_blind(shared: Shared, notice: gr.HTML, allow: gr.Button, temporary: g
     greeting: list[Any] = [notice, allow, button, *chips]
     listen(allow.click, allow_and_greet, shared.profile, greeting)
     beginning: list[Any] = [state, earlier, current, button, stop_button, again, change, *votes, *judging]
-    # One answer at a time: the model serves all visitors, and who waits is told the place in the queue.
-    asking: dict[str, Any] = {
-        "concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once", "progress": "minimal", "show_progress_on": waiting,
-    }  # fmt: skip
+    # The model serves all visitors, and who waits is told the place in the queue.
+    asking: dict[str, Any] = {**queue_options(), "trigger_mode": "once", "progress": "minimal", "show_progress_on": waiting}
     rest: list[Any] = [shuffle, temporary]
     for event in (button.click, question.submit):
         listen(event, ask_and_show, [shared.profile, state, pair, question, *rest], writing, **asking)

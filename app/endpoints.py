@@ -13,7 +13,7 @@ import gradio as gr
 from app import access
 from app import sentences as say
 from app.edge import PageError, explain, store
-from app.speakers import SPEAKERS
+from app.speakers import SPEAKERS, queue_options
 from app.visitor import chosen_profile, profile_names
 from app.warm import warm_up
 from memory.retrieval import search
@@ -58,7 +58,7 @@ def publish() -> None:
     """Adds the endpoints to the page that is being built."""
     handlers: tuple[Callable[..., Any], ...] = (profiles, facts, find, ask)
     for name, handler in zip(NAMES, handlers, strict=True):
-        options: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1} if name == "ask" else {}
+        options: dict[str, Any] = queue_options() if name == "ask" else {}
         gr.api(served(handler), api_name=name, **options)
 
 

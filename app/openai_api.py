@@ -96,23 +96,24 @@ def _plain(message: Any) -> dict[str, str] | None:
     return {"role": message["role"], "content": " ".join(str(content or "").split())}
 
 
-def write(profile: Profile, side: str, question: str, history: list[Any]) -> Iterator[tuple[str, int]]:
-    """The answer so far with the number of prompt tokens, again and again."""
+def write(profile: Profile, side: str, question: str, history: list[Any]) -> Iterator[tuple[str, tuple[int, int]]]:
+    """The answer so far with the numbers of prompt tokens and of its own, again and again."""
     with SPEAKERS.speaking(profile) as speaker:
         stream = speaker.stream(side, question, history)
         more = True
         while more:
             more = stream.step()
-            yield stream.text, len(stream.stream.prompt_tokens)
+            yield stream.text, stream.counts
 
 
 def whole_answer(profile: Profile, side: str, question: str, history: list[Any], model: str) -> dict[str, Any]:
     """A completion at once."""
-    text, prompt, steps = "", 0, 0
-    for text, prompt in write(profile, side, question, history):  # noqa: B007
-        steps += 1
+    text, counts = "", (0, 0)
+    for text, counts in write(profile, side, question, history):  # noqa: B007
+        pass
+    prompt, written = counts
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop", "logprobs": None}
-    usage = {"prompt_tokens": prompt, "completion_tokens": max(0, steps - 1), "total_tokens": prompt + max(0, steps - 1)}
+    usage = {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written}
     return {**_head("chat.completion", model), "choices": [choice], "usage": usage}
 
 

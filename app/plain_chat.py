@@ -10,7 +10,7 @@ from app import sentences as say
 from app.blind import REMEMBERED_TURNS
 from app.edge import PageError, listen, store
 from app.slices import on_gpu
-from app.speakers import SPEAKERS
+from app.speakers import SPEAKERS, queue_options
 from app.stopping import STOPS
 from app.visitor import Shared, adapter_in_use, chosen_profile
 from memory.store import save_turn
@@ -43,7 +43,14 @@ def write(name: str, state: State | None, side: str, strength: float, question: 
     state = {**state, "turns": [*earlier, turn]}
     yield state, False
     try:
-        with SPEAKERS.speaking(profile) as speaker, store() as db:
+        with SPEAKERS.turn(profile) as place:
+            for before in place.places():
+                if STOPS.asked(chat):
+                    raise PageError(say.STOPPED_WAITING)
+                turn["status"] = say.WAITING.format(before=before)
+                yield state, False
+            turn.pop("status", None)
+            speaker = place.speaker
             stream = speaker.stream(side, question, history_of(earlier), min(STRONGEST, max(0.0, float(strength))))
             turn["notes"] = list(stream.notes)
             while not STOPS.asked(chat) and stream.step():
@@ -52,7 +59,8 @@ def write(name: str, state: State | None, side: str, strength: float, question: 
             turn["answer"] = stream.text or say.EMPTY_ANSWER
             if not temporary:
                 detail = {"notes": [turn["notes"], []], "plain": True, "strength": strength, "adapter": speaker.adapter_id}
-                save_turn(db, profile.id, chat, question, side, "", stream.text, "", detail)
+                with store() as db:
+                    save_turn(db, profile.id, chat, question, side, "", stream.text, "", detail)
     finally:
         STOPS.clear(chat)
     yield state, True
@@ -75,7 +83,7 @@ def render_messages(state: State | None) -> list[dict[str, Any]]:
             messages.append(
                 {"role": "assistant", "content": "\n".join(turn["notes"]), "metadata": {"title": say.LINES_READ, "status": "done"}}
             )
-        messages.append({"role": "assistant", "content": turn["answer"] or say.THINKING})
+        messages.append({"role": "assistant", "content": turn["answer"] or turn.get("status") or say.THINKING})
     return messages
 
 
@@ -137,7 +145,7 @@ def build_plain_chat(shared: Shared, temporary: gr.Checkbox) -> tuple[list[Any],
     def start_over(_: str = "") -> tuple[Any, ...]:
         return [], None, "", gr.Button(visible=True), gr.Button(visible=False)
 
-    asking: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once", "progress": "minimal"}
+    asking: dict[str, Any] = {**queue_options(), "trigger_mode": "once", "progress": "minimal"}
     for event in (button.click, question.submit):
         listen(event, show, [*given, question, temporary], writing, **asking)
     listen(chat.retry, retry, [*given, temporary], writing, **asking)

@@ -86,14 +86,14 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def give_adapter(profile: Profile, base: Path) -> int:
+def give_adapter(profile: Profile, base: Path, seed: int = 0) -> int:
     """A fresh adapter of the base, stored as the profile's current one."""
     from tuning.adapters import LoraPlan, attach, to_bytes
     from tuning.bases import load_base, resolve_base
     from tuning.prompts import PROMPT_VERSION
 
     loaded = load_base(resolve_base(str(base)))
-    weights, config = to_bytes(attach(loaded, LoraPlan(rank=4), 0), loaded.base)
+    weights, config = to_bytes(attach(loaded, LoraPlan(rank=4), seed), loaded.base)
     metrics = {"retrieval": {"k": 2, "sources": ["facts", "messages"]}}
     db = open_store()
     try:
@@ -423,27 +423,58 @@ def test_a_side_remembers_its_own_answers_only(demo: Profile) -> None:
     assert blind.history_of("base", turns) == []
 
 
-def test_the_speaker_is_kept_until_the_adapter_changes_and_another_profile_gets_its_own(demo: Profile, tiny_base: Path) -> None:
-    first = give_adapter(demo, tiny_base)
+def two_people(demo: Profile, base: Path) -> tuple[int, Profile]:
+    """The demo's adapter, and Ada, who has one too."""
+    first = give_adapter(demo, base)
     profiles_tab.create("Ada")
     db = open_store()
     ada = load_profile(db, "Ada")
     db.close()
-    give_adapter(ada, tiny_base)
-    speakers = Speakers()
-    with speakers.speaking(demo) as one, speakers_free(speakers):
-        assert one.adapter_id == first
-    with speakers.speaking(demo) as two:
-        assert two is one
-    base = one.loaded
-    with speakers.speaking(ada) as other:
-        assert other.profile.name == "Ada" and other.loaded is base
-        assert list(other.model.peft_config) == ["lora0"] and other.model is two.model  # type: ignore[union-attr]
-    second = give_adapter(demo, tiny_base)
-    with speakers.speaking(demo) as three:
-        assert three.adapter_id == second and three.loaded is base
-    from tuning.sides import open_speaker
+    give_adapter(ada, base, 1)
+    return first, ada
 
+
+def test_the_speaker_is_kept_until_the_adapter_changes_and_another_profile_gets_its_own(demo: Profile, tiny_base: Path) -> None:
+    from tuning.loose import Loras
+
+    first, ada = two_people(demo, tiny_base)
+    speakers = Speakers()
+    with speakers.speaking(demo) as one:
+        assert one.adapter_id == first and isinstance(one.model, Loras)
+    with speakers.speaking(demo) as two, speakers.speaking(ada) as other, speakers_free(speakers):
+        assert two is one and other.profile.name == "Ada" and other.loaded is one.loaded and other.model is not two.model
+        with speakers.speaking(demo) as third:  # the same person in two places: a speaker each, the adapter once
+            assert third is not two and third.model is two.model
+    base = one.loaded
+    assert two.model is None and not speakers._resting and not speakers._worn, "what was released while in use is let go after it"
+    second = give_adapter(demo, tiny_base)
+    with speakers.speaking(demo) as four:
+        assert four.adapter_id == second and four.loaded is base
+        assert not any("lora_" in name for name, _ in base.model.named_parameters()), "the base stays bare"
+    speakers.release()
+    assert speakers._loaded is None
+
+
+def test_a_base_that_is_not_shared_wears_one_adapter_after_the_other(demo: Profile, tiny_base: Path) -> None:
+    from tuning.sides import open_speaker
+    from tuning.speed import with_speed
+
+    first, ada = two_people(demo, tiny_base)
+    speakers = Speakers()
+    with with_speed(decode=False):
+        with speakers.speaking(demo) as one:
+            assert one.adapter_id == first and speakers._rounds is None
+        with speakers.speaking(demo) as two:
+            assert two is one
+        base, worn = one.loaded, two.model
+        with speakers.speaking(ada) as other, speakers_free(speakers):
+            assert other.profile.name == "Ada" and other.loaded is base
+            assert list(other.model.peft_config) == ["lora0"] and other.model is worn
+            with speakers.turn(demo) as waiting:
+                assert next(waiting.places()) == 1, "Ada is before"
+        second = give_adapter(demo, tiny_base)
+        with speakers.speaking(demo) as three:
+            assert three.adapter_id == second and three.loaded is base
     profiles_tab.create("Bo")
     db = open_store()
     nobody = open_speaker(db, load_profile(db, "Bo"), str(tiny_base), loaded=base, worn=three.model)

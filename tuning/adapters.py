@@ -4,7 +4,7 @@ In: a `LoadedBase` and a `LoraPlan`. Out: a PEFT model whose LoRAs `lora0`, `lor
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -143,17 +143,22 @@ def from_adapter(loaded: LoadedBase, adapter: Adapter, weights: bytes | None = N
     `worn` is the base with another adapter around it, which gives way: of the same plan its weights are overwritten, else it is taken off.
     """
     try:
-        if (adapter.base_id, adapter.base_revision) != (loaded.base.id, loaded.base.revision):
-            raise NoAdapter(
-                f"Adapter {adapter.id} was trained on {adapter.base_id} ({adapter.base_revision}), the base loaded is {loaded.base.id} "
-                f"({loaded.base.revision}): inject again on this base."
-            )
-        if adapter.prompt_version != PROMPT_VERSION:
-            raise NoAdapter(f"Adapter {adapter.id} was trained with prompt version {adapter.prompt_version}: inject again.")
+        check_fits(loaded, adapter)
     except NoAdapter:
         take_off(worn)
         raise
     return from_bytes(loaded, weights or adapter.weights, adapter.peft_config, f"Adapter {adapter.id}", worn)
+
+
+def check_fits(loaded: LoadedBase, adapter: Adapter) -> None:
+    """Raises NoAdapter for an adapter of another base, revision or prompt version than those in use."""
+    if (adapter.base_id, adapter.base_revision) != (loaded.base.id, loaded.base.revision):
+        raise NoAdapter(
+            f"Adapter {adapter.id} was trained on {adapter.base_id} ({adapter.base_revision}), the base loaded is {loaded.base.id} "
+            f"({loaded.base.revision}): inject again on this base."
+        )
+    if adapter.prompt_version != PROMPT_VERSION:
+        raise NoAdapter(f"Adapter {adapter.id} was trained with prompt version {adapter.prompt_version}: inject again.")
 
 
 def from_bytes(
@@ -193,19 +198,19 @@ def _fill(model: PeftModel, tensors: dict[str, torch.Tensor], name_of_it: str) -
     for name in model.peft_config:
         # PEFT gives the very tensors that act, not copies of them.
         places |= {f"{name}/{key}": tensor for key, tensor in get_peft_model_state_dict(model, adapter_name=name).items()}
-    missing = sorted(set(places) ^ set(tensors))
-    if missing:
-        raise NoAdapter(f"{name_of_it} does not fit its base ({len(missing)} tensors differ, such as {missing[0]}).")
-    _check_tensors(name_of_it, places, tensors)
+    check_tensors(name_of_it, {key: tensor.shape for key, tensor in places.items()}, tensors)
     for key, place in places.items():
         place.copy_(tensors[key])
 
 
-def _check_tensors(name_of_it: str, expected: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> None:
-    """Raises NoAdapter for weights that an adapter of this plan cannot have: another shape, whole numbers, NaN or infinity."""
+def check_tensors(name_of_it: str, expected: Mapping[str, Sequence[int]], own: Mapping[str, torch.Tensor]) -> None:
+    """Raises NoAdapter for weights that an adapter of this plan cannot have: other names or shapes, whole numbers, NaN or infinity."""
+    differing = sorted(set(expected) ^ set(own))
+    if differing:
+        raise NoAdapter(f"{name_of_it} does not fit its base ({len(differing)} tensors differ, such as {differing[0]}).")
     for key, tensor in own.items():
-        if tensor.shape != expected[key].shape:
-            raise NoAdapter(f"{name_of_it} does not fit its base ({key} is {list(tensor.shape)}, not {list(expected[key].shape)}).")
+        if list(tensor.shape) != list(expected[key]):
+            raise NoAdapter(f"{name_of_it} does not fit its base ({key} is {list(tensor.shape)}, not {list(expected[key])}).")
         if not tensor.is_floating_point() or not torch.isfinite(tensor).all():
             raise NoAdapter(f"{name_of_it} holds weights that are no finite numbers ({key}): it is damaged, inject again.")
 

@@ -102,10 +102,12 @@ def next_logits(
 
 
 class Reading:
-    """One pass over new tokens of a batch of rows through a Llama's layers."""
+    """One pass over new tokens of a batch of rows through a Llama's layers; `due` says after how many of the last ones logits are wanted."""
+
+    due = 1
 
     def __init__(
-        self, base: Any, ids: Tensor, cache: DynamicCache, mask: Tensor | None, positions: Tensor | None, adapted: Sequence[bool] | None
+        self, base: Any, ids: Tensor, cache: Any, mask: Tensor | None, positions: Tensor | None, adapted: Sequence[bool] | None
     ) -> None:
         self.base, self.ids, self.cache, self.config = base, ids, cache, base.config
         self.read, new = int(cache.get_seq_length()), ids.shape[1]
@@ -132,12 +134,16 @@ class Reading:
 
     def logits(self) -> Tensor:
         """Logits after the last token, (rows, vocabulary)."""
+        return self.all_due()[:, -1]
+
+    def all_due(self) -> Tensor:
+        """Logits after the last `due` tokens, (rows, due, vocabulary)."""
         model = self.base.model
         states = model.embed_tokens(self.ids)
         for number, layer in enumerate(model.layers):
             states = self._attend(layer, number, states, number == len(model.layers) - 1)
-            states = states + self._feed(layer.mlp, self._norm(states, layer.post_attention_layernorm))
-        return product(self._norm(states[:, -1], model.norm), self.base.lm_head.weight)
+            states = states + self._feed(layer.mlp, number, self._norm(states, layer.post_attention_layernorm))
+        return product(self._norm(states, model.norm), self.base.lm_head.weight)
 
     def _norm(self, states: Tensor, norm: Any) -> Tensor:
         length = torch.linalg.vector_norm(states, dim=-1, keepdim=True)
@@ -145,10 +151,13 @@ class Reading:
         return (states * factor).mul_(norm.weight)
 
     def _attend(self, layer: Any, number: int, states: Tensor, last: bool) -> Tensor:
-        """States after a layer's attention; of the last layer only those of the newest token."""
+        """States after a layer's attention; of the last layer only those of the newest tokens, whose logits are due."""
         attention, (rows, new, _) = layer.self_attn, states.shape
         joint = share_memory([attention.q_proj, attention.k_proj, attention.v_proj])
-        parts = product(self._norm(states, layer.input_layernorm), joint).view(rows, new, -1, self.head)
+        normed = self._norm(states, layer.input_layernorm)
+        parts = product(normed, joint)
+        self._adapt(number, "look", [], normed, parts)
+        parts = parts.view(rows, new, -1, self.head)
         turning = parts[:, :, : self.heads + self.pairs]
         low, high = turning.chunk(2, -1)
         turned = torch.cat([low * self.cos - high * self.sin, high * self.cos + low * self.sin], -1).transpose(1, 2)
@@ -157,20 +166,31 @@ class Reading:
         key, value = self.cache.update(key, value, number)
         mask = self.mask
         if last:
-            query, states, mask = query[:, :, -1:], states[:, -1:], None if mask is None else mask[:, :, -1:]
+            due = -self.due
+            query, states, mask = query[:, :, due:], states[:, due:], None if mask is None else mask[:, :, due:]
         seen = scaled_dot_product_attention(query, key, value, attn_mask=mask, enable_gqa=self.heads != self.pairs)
-        return states + product(seen.transpose(1, 2).flatten(2), attention.o_proj.weight)
+        seen = seen.transpose(1, 2).flatten(2)
+        out = product(seen, attention.o_proj.weight)
+        self._adapt(number, "say", [], seen, out)
+        return states + out
 
-    def _feed(self, mlp: Any, states: Tensor) -> Tensor:
+    def _feed(self, mlp: Any, number: int, states: Tensor) -> Tensor:
         gate, up, down = mlp.gate_proj, mlp.up_proj, mlp.down_proj
         both = product(states, share_memory([base_layer(gate), base_layer(up)]))
+        self._adapt(number, "widen", [gate, up], states, both)
         inner = both.shape[-1] // 2
-        self._add_loras(gate, states, both[..., :inner])
-        self._add_loras(up, states, both[..., inner:])
         hidden = silu(both[..., :inner]) * both[..., inner:]
         out = product(hidden, base_layer(down).weight)
-        self._add_loras(down, hidden, out)
+        self._adapt(number, "narrow", [down], hidden, out)
         return out
+
+    def _adapt(self, number: int, place: str, modules: Sequence[Any], states: Tensor, out: Tensor) -> None:
+        """Add what adapters make of the input of one of a layer's four products, `modules` being the linear layers whose outputs stand in `out`.
+
+        Here they are PEFT's, which stand in the modules and, in this pass, never in the attention.
+        """
+        for module, part in zip(modules, out.chunk(max(1, len(modules)), -1)):
+            self._add_loras(module, states, part)
 
     def _add_loras(self, module: Any, states: Tensor, out: Tensor) -> None:
         """Add what the LoRAs of a linear layer make of its input, on the rows that they act on."""

@@ -145,24 +145,33 @@ class RemoteSpeaker:
             answers.append(Answer(side, question, _text_of(reply), notes, tokens, 1000 * (time.monotonic() - started)))
         return answers
 
-    def stream(self, side: str, question: str, history: Sequence[ChatMessage] = (), max_new_tokens: int = 96) -> "RemoteStream":
-        """An answer that is written piece by piece."""
+    def stream(
+        self, side: str, question: str, history: Sequence[ChatMessage] = (), strength: float = 1.0, max_new_tokens: int = 96
+    ) -> "RemoteStream":
+        """An answer that is written piece by piece; only llama.cpp is told a `strength` of the adapter other than as trained."""
         self.check_side(side)
         chat, notes = render_side(self.db, self.profile, self.plan, side, question, history)
-        body = self._body(side, chat, max_new_tokens) | {"stream": True}
+        body = self._body(side, chat, max_new_tokens, strength) | {"stream": True}
         return RemoteStream(_events(f"{self.endpoint.url}/chat/completions", body, self._missing(side)), notes)
 
     def pair(self, streams: "Sequence[RemoteStream]") -> "RemotePair":
         """Answers of streams that have not begun, a piece of each in turn."""
         return RemotePair(list(streams))
 
-    def _body(self, side: str, chat: list[ChatMessage], max_new_tokens: int) -> dict[str, Any]:
+    def _body(self, side: str, chat: list[ChatMessage], max_new_tokens: int, strength: float = 1.0) -> dict[str, Any]:
         endpoint, remembers = self.endpoint, side in WITH_ADAPTER
         model = endpoint.adapter if remembers and endpoint.adapter else endpoint.base
         body: dict[str, Any] = {"model": model, "messages": chat, "max_tokens": max_new_tokens, "temperature": 0.0}
         if endpoint.lora is not None:
-            body["lora"] = [{"id": endpoint.lora, "scale": 1.0 if remembers else 0.0}]
+            body["lora"] = [{"id": endpoint.lora, "scale": strength if remembers else 0.0}]
         return body
+
+    def rest(self) -> None:
+        """Nobody waits for an answer any more."""
+
+    def close(self, keep_adapter: bool = False) -> None:
+        """Let go of the store."""
+        self.db.close()
 
     def _missing(self, side: str) -> str:
         name = self.endpoint.adapter if side in WITH_ADAPTER else self.endpoint.base
@@ -176,6 +185,7 @@ class RemoteStream:
     events: Iterator[str]
     notes: list[str]
     written: str = ""
+    pieces: int = 0
 
     def step(self) -> bool:
         """Take the next piece; False once the answer has ended."""
@@ -183,7 +193,13 @@ class RemoteStream:
         if piece is None:
             return False
         self.written += piece
+        self.pieces += 1
         return True
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Tokens of the prompt, which only the server knows (0), and pieces of the answer, a token each as a rule."""
+        return 0, self.pieces
 
     @property
     def text(self) -> str:

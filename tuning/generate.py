@@ -17,6 +17,7 @@ from tuning.prompts import ChatMessage
 
 BATCH = 48
 ANSWER_TOKENS = 48
+ANSWER_MOST = 96  # tokens of an answer in the chat
 LARGEST_KEPT = 128 * 2**20  # bytes of keys and values that a conversation keeps for its next turn
 
 
@@ -180,7 +181,7 @@ class Stream:
 
     loaded: LoadedBase
     chat: Sequence[ChatMessage]
-    max_new_tokens: int = 96
+    max_new_tokens: int = ANSWER_MOST
     text: str = ""
     before: "Stream | None" = None  # an earlier answer of the same conversation and side: what both prompts begin with is not read again
 
@@ -207,6 +208,11 @@ class Stream:
         if shared and sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers) <= LARGEST_KEPT:
             cache.crop(shared - len(read))
             self.cache, self.read = cache, read[:shared]
+
+    @property
+    def tokens(self) -> Sequence[int]:
+        """The tokens of the answer so far."""
+        return self._tokens
 
     @property
     def full(self) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tuning.adapters import with_side
 from tuning.generate import encode_chat
 from tuning.prompts import ChatMessage
 from tuning.sides import WITH_ADAPTER, Speaker
@@ -23,13 +22,14 @@ def measure_lift(speaker: Speaker, side: str, chat: Sequence[ChatMessage], answe
     """The answer in pieces of text, each with its lift; empty for a side without the adapter or an empty answer."""
     if side not in WITH_ADAPTER or speaker.model is None or not answer:
         return []
-    prompt = encode_chat(speaker.loaded, chat)
-    tokens = list(speaker.loaded.tokenizer(answer, add_special_tokens=False)["input_ids"])
-    if not tokens:
-        return []
-    with_adapter, without = (_log_probabilities(speaker, adapter, prompt, tokens) for adapter in (True, False))
-    lifts = (with_adapter - without).tolist()
-    return [{"text": text, "lift": round(lift, 3)} for text, lift in zip(_pieces(speaker, tokens), lifts)]
+    with speaker.model_alone():
+        prompt = encode_chat(speaker.loaded, chat)
+        tokens = list(speaker.loaded.tokenizer(answer, add_special_tokens=False)["input_ids"])
+        if not tokens:
+            return []
+        with_adapter, without = (_log_probabilities(logits, tokens) for logits in speaker.read_both(prompt, tokens))
+        lifts = (with_adapter - without).tolist()
+        return [{"text": text, "lift": round(lift, 3)} for text, lift in zip(_pieces(speaker, tokens), lifts)]
 
 
 def strongest(pieces: Sequence[dict[str, Any]]) -> set[int]:
@@ -38,12 +38,8 @@ def strongest(pieces: Sequence[dict[str, Any]]) -> set[int]:
     return {place for place in ranked[:MOST_LIFTED] if pieces[place]["lift"] >= LIFTED and str(pieces[place]["text"]).strip()}
 
 
-@torch.no_grad()
-def _log_probabilities(speaker: Speaker, adapter: bool, prompt: list[int], tokens: list[int]) -> Tensor:
-    ids = torch.tensor([prompt + tokens], device=speaker.loaded.model.device)
-    with with_side(speaker.model, adapter):
-        logits = speaker.loaded.model(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1].float()
-    return logits.log_softmax(-1).gather(-1, ids[0, len(prompt) :, None])[:, 0]
+def _log_probabilities(logits: Tensor, tokens: list[int]) -> Tensor:
+    return logits.float().log_softmax(-1).gather(-1, torch.tensor(tokens, device=logits.device)[:, None])[:, 0]
 
 
 def _pieces(speaker: Speaker, tokens: list[int]) -> list[str]:

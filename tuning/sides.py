@@ -4,13 +4,16 @@ In: a profile's store, a loaded base, its adapter. Out: answers, at once for man
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from peft import PeftModel
 from peft.helpers import rescale_adapter_scale
 from sqlite_utils import Database
+from torch import Tensor
 
 from memory.errors import StaleAdapter
 from memory.retrieval import Hit, nearness, search
@@ -18,7 +21,7 @@ from memory.store import Adapter, Profile, list_adapters, load_adapter
 from tuning.adapters import from_adapter, take_off, with_side
 from tuning.bases import Base, LoadedBase, load_base, resolve_at, resolve_base
 from tuning.errors import NoAdapter
-from tuning.generate import Stream, encode_chat, generate
+from tuning.generate import ANSWER_MOST, Stream, encode_chat, generate
 from tuning.pair import PairStream
 from tuning.prompts import ChatMessage, render_chat
 from tuning.speed import speed
@@ -71,12 +74,15 @@ def render_side(
 
 @dataclass
 class Speaker:
-    """A base with a profile's adapter around it (None where there is none yet) and its retrieval plan."""
+    """A base with a profile's adapter around it (None where there is none yet) and its retrieval plan; nobody else may use the base meanwhile.
+
+    `rounds.SharedSpeaker` is one of several on one base.
+    """
 
     db: Database
     profile: Profile
     loaded: LoadedBase
-    model: PeftModel | None = None
+    model: Any = None  # a PeftModel; of a SharedSpeaker the `loose.Loras` beside the base
     adapter_id: int | None = None
     plan: RetrievalPlan = field(default_factory=RetrievalPlan)
     refused: str = ""  # why the profile's adapter is not used, though there is one
@@ -106,15 +112,63 @@ class Speaker:
         """An answer that is written token by token; `strength` scales the adapter (0 leaves the base, 1 is as trained)."""
         self.check_side(side)
         chat, notes = render_side(self.db, self.profile, self.plan, side, question, history)
-        if strength != 1.0:
-            return SideStream(self, side, Stream(self.loaded, chat), notes, strength)
-        stream = Stream(self.loaded, chat, before=self._last.get(side) if speed().conversation else None)
-        self._last[side] = stream
-        return SideStream(self, side, stream, notes, strength)
+        return SideStream(self, side, self.make_stream(side, chat, strength), notes, strength)
 
-    def pair(self, streams: "Sequence[SideStream]") -> PairStream:
+    def make_stream(self, side: str, chat: list[ChatMessage], strength: float = 1.0, max_new_tokens: int = ANSWER_MOST) -> Stream:
+        """What writes a side's answer, going on from the side's last one if the adapter was and is as strong as trained."""
+        if strength != 1.0:
+            return Stream(self.loaded, chat, max_new_tokens)
+        stream = Stream(self.loaded, chat, max_new_tokens, before=self._last.get(side) if speed().conversation else None)
+        self._last[side] = stream
+        return stream
+
+    def pair(self, streams: "Sequence[SideStream]") -> Any:
         """Answers of streams that have not begun, written together: a pass a token for all of them. Their adapter is as strong as trained."""
         return PairStream(self.model, [stream.stream for stream in streams], [stream.side in WITH_ADAPTER for stream in streams])
+
+    @contextmanager
+    def model_alone(self) -> Iterator[None]:
+        """Model and tokenizer for what is no answer, such as `read_both`."""
+        yield
+
+    @torch.no_grad()
+    def read_both(self, prompt: list[int], answer: list[int]) -> tuple[Tensor, Tensor]:
+        """Logits where an answer's tokens are due after a prompt, with the adapter and without it: (tokens, vocabulary) each."""
+        ids, found = torch.tensor([prompt + answer], device=self.loaded.model.device), []
+        for adapter in (True, False):
+            with with_side(self.model, adapter):
+                found.append(self.loaded.model(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1])
+        return found[0], found[1]
+
+    def rest(self) -> None:
+        """Nobody waits for an answer any more; the speaker may be asked again."""
+
+    def close(self, keep_adapter: bool = False) -> None:
+        """Let go of the store, and of the adapter unless the next one takes its place on the base."""
+        self.db.close()
+        if not keep_adapter:
+            take_off(self.model)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what was read for the last answers."""
+        caches = [stream.cache for stream in self._last.values() if stream.cache is not None]
+        return sum(layer.keys.nbytes + layer.values.nbytes for cache in caches for layer in cache.layers)
+
+    def settle(self, put_on: Callable[[Adapter], Any]) -> None:
+        """Take the profile's current adapter, if it is of this base, and its retrieval plan; `put_on` makes a model of what is stored."""
+        current = next((adapter for adapter in list_adapters(self.db, self.profile.id) if adapter.current), None)
+        if current is None or (current.base_id, current.base_revision) != (self.loaded.base.id, self.loaded.base.revision):
+            return
+        try:
+            stored = load_adapter(self.db, current.id)
+        except StaleAdapter as error:
+            self.refused = str(error)  # retrieval and the bare base answer all the same
+        else:
+            self.model = put_on(stored)
+            self.adapter_id = current.id
+        if chosen := current.metrics.get("retrieval"):
+            self.plan = load_plan(chosen)
 
 
 @dataclass
@@ -140,6 +194,11 @@ class SideStream:
     def text(self) -> str:
         """The answer so far."""
         return self.stream.text
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Tokens of the prompt and of the answer so far."""
+        return len(self.stream.prompt_tokens), len(self.stream.tokens)
 
 
 def note_lines(hits: Sequence[Hit]) -> list[str]:
@@ -171,21 +230,16 @@ def open_speaker(
     if loaded is None:
         loaded = load_base(base, precision)
     speaker = Speaker(db, profile, loaded)
-    usable = current is not None and current.base_id == loaded.base.id and current.base_revision == loaded.base.revision
-    if current is None or not usable:
-        take_off(worn)
-        return speaker
+    given_way = False
+
+    def put_on(stored: Adapter) -> PeftModel:
+        nonlocal given_way
+        given_way = True  # from here on `from_adapter` takes the other one off
+        return from_adapter(loaded, stored, worn=worn)
+
     try:
-        stored = load_adapter(db, current.id)
-    except BaseException as error:
-        take_off(worn)
-        if not isinstance(error, StaleAdapter):
-            raise
-        speaker.refused = str(error)  # retrieval and the bare base answer all the same
-    else:
-        speaker.model = from_adapter(loaded, stored, worn=worn)
-        speaker.adapter_id = current.id
-    chosen = current.metrics.get("retrieval")
-    if chosen:
-        speaker.plan = load_plan(chosen)
+        speaker.settle(put_on)
+    finally:
+        if not given_way:
+            take_off(worn)
     return speaker

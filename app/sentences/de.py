@@ -317,6 +317,8 @@ EMPTY_CHAT = "Zwei Antworten, eine aus den Gewichten erinnert, eine nachgeschlag
 NO_ADAPTER = (
     "Für dieses Profil gibt es noch keinen Adapter, also nichts zu vergleichen. Präge zuerst ein; schnell dauert es wenige Minuten."
 )
+WAITING = "Wartet: noch {before} vor dir ..."
+STOPPED_WAITING = "Angehalten, bevor die Antwort begonnen hatte."
 MODEL_BUSY = "Das Modell ist mit einer anderen Antwort beschäftigt: Versuch es gleich noch einmal."
 SIDES = {"adapter": "Adapter", "rag": "Nachschlagen", "base": "Bloßes Modell", "hybrid": "Beides zusammen"}
 SIDES_LATER = {"adapter": "Adapter", "rag": "Nachschlagen", "base": "bloßes Modell", "hybrid": "beides zusammen"}
