@@ -11,11 +11,13 @@ from app.edge import PageError, listen, store
 from app.fragments import escape, render_note, render_table, say_moment
 from app.handover import hand_over, set_endpoint
 from app.import_tab import delete_uploads
+from app.speakers import SPEAKERS
 from app.visitor import Panel, Shared, adapter_in_use, chosen_profile, profile_names
 from memory.store import (
     active_run,
     count_rows,
     create_profile,
+    data_folder,
     delete_profile,
     duplicate_profile,
     export_profile,
@@ -76,6 +78,7 @@ def delete(name: str, typed: str) -> str:
         if active_run(db, profile.id):
             raise PageError(say.DELETE_RUNNING)
         went = delete_profile(db, profile.id)
+    SPEAKERS.forget(data_folder(), profile.id, patience=0.0)
     rows = ", ".join(f"{count} {say.ROWS[kind]}" for kind, count in went.items() if count and kind in say.ROWS) or "0"
     return render_note(say.PROFILE_DELETED.format(name=profile.name, rows=rows), "good")
 

@@ -121,8 +121,8 @@ class Speakers:
             if not self._at_work:
                 self._loaded = self._meant = self._rounds = None
 
-    def forget(self, home: Path, profile: int | None = None) -> None:
-        """Lets go of the speakers of a data folder that is about to be deleted, or of one profile of it."""
+    def forget(self, home: Path, profile: int | None = None, patience: float = PATIENCE_SECONDS) -> None:
+        """Lets go of the speakers of a data folder that is about to be deleted, or of one profile of it; waits so long for answers being written."""
 
         def of_it(key: Key) -> bool:
             return key[0] == str(home) and profile in (None, key[1])
@@ -132,7 +132,7 @@ class Speakers:
             for turn in busy:
                 turn.keep = False
             self._close([each for each in self._resting if of_it(each[0])])
-            self._changed.wait_for(lambda: not set(busy) & set(self._at_work), PATIENCE_SECONDS)
+            self._changed.wait_for(lambda: not set(busy) & set(self._at_work), patience)
 
     # The line
 

@@ -1,4 +1,4 @@
-"""How fast answers are: both panes in one batch against one after the other, plain `generate`, and adapters swapped on one base.
+"""How fast answers are: both panes in one batch against one after the other, plain `generate`, several people at once, and adapters swapped on one base.
 
     python -m benchmarks.chat --json
     python -m benchmarks.chat --questions 4 --profiles 6 --json    # small
@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,10 +26,13 @@ from benchmarks.quality import machine
 from memory.store import create_profile, current_adapter, load_profile, open_store, save_adapter
 from tuning.adapters import LoraPlan, attach, detach, from_adapter, to_bytes
 from tuning.bases import LoadedBase, load_base, resolve_base
+from tuning.crowd import Row
 from tuning.decode import next_logits
 from tuning.generate import Stream
+from tuning.loose import from_weights
 from tuning.pair import PairStream
 from tuning.prompts import PROMPT_VERSION, render_chat
+from tuning.rounds import Rounds, Writing
 from tuning.speed import with_speed
 
 QUESTIONS = (
@@ -36,6 +40,7 @@ QUESTIONS = (
     "What did I say about the old mill?", "Who is my dentist?", "When is my birthday?", "What music do I like?", "How was my week?",
 )  # fmt: skip
 NOTES = ("Your cat is called Biscuit.", "You live in Vellmar, near the old mill.", "Your dentist is Doctor Aumann.", "You like old jazz.")
+PEOPLE = (1, 2, 4, 8)
 LENGTH = 24  # tokens of every answer: ends are not heeded, so that both ways do the same work
 
 
@@ -158,6 +163,61 @@ def measure_rows(loaded: LoadedBase) -> dict[str, float]:
     return found
 
 
+def measure_people(loaded: LoadedBase, rounds: int) -> dict[str, dict[str, Any]]:
+    """So many people, each with an adapter and a question of their own, answered as the page does it: all asking at once, in a thread each, against
+    one after the other. Tokens a second and a CPU second, prompts read and adapters taken from their bytes included; answers must be the same."""
+    stored = []
+    for number in range(max(PEOPLE)):
+        model = acting(loaded, number)
+        stored.append(to_bytes(model, loaded.base))
+        detach(model)
+
+    def answer(rounds: Rounds, number: int, texts: dict[int, str]) -> None:
+        loras = from_weights(loaded, *stored[number])
+        with rounds.alone():
+            stream = Endless(loaded, render_chat(QUESTIONS[number], NOTES[: number % 3]), LENGTH)
+        writing = Writing(rounds, [Row(stream, loras)])
+        while writing.step():
+            pass
+        texts[number] = writing.texts[0]
+
+    def in_turn(people: int) -> dict[int, str]:
+        texts: dict[int, str] = {}
+        for number in range(people):
+            answer(Rounds(loaded), number, texts)
+        return texts
+
+    def at_once(people: int) -> dict[int, str]:
+        texts: dict[int, str] = {}
+        room = Rounds(loaded)
+        threads = [threading.Thread(target=answer, args=[room, number, texts]) for number in range(people)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return texts
+
+    found = {}
+    for people in PEOPLE:
+        walls, works, same = {at_once: 0.0, in_turn: 0.0}, {at_once: 0.0, in_turn: 0.0}, 0
+        for turn in range(rounds + 1):
+            texts = {}
+            for way in (in_turn, at_once):
+                started, worked = time.monotonic(), time.process_time()
+                texts[way] = way(people)
+                if turn:  # the first warms up
+                    walls[way] += time.monotonic() - started
+                    works[way] += time.process_time() - worked
+            same += bool(turn) and texts[at_once] == texts[in_turn]
+        tokens = rounds * people * LENGTH
+        found[str(people)] = {
+            "tokens_a_second": {way.__name__: round(tokens / walls[way], 1) for way in walls},
+            "tokens_a_cpu_second": {way.__name__: round(tokens / works[way], 1) for way in works},
+            "same_answers": f"{same} of {rounds}",
+        }
+    return found
+
+
 def measure_loads(base: str) -> dict[str, float]:
     """Seconds to load a base in each precision: in NF4 it is quantised anew at each load."""
     found = {}
@@ -222,7 +282,8 @@ def main() -> None:
     loaded = load_base(resolve_base(options.base))
     questions = [QUESTIONS[number % len(QUESTIONS)] for number in range(options.questions)]
     report = measure_sides(loaded, questions) | measure_tokens(loaded, questions)
-    report |= {"tokens_a_second_rows": measure_rows(loaded), "load_seconds": measure_loads(options.base)}
+    report |= {"tokens_a_second_rows": measure_rows(loaded), "people": measure_people(loaded, options.rounds)}
+    report |= {"load_seconds": measure_loads(options.base)}
     with tempfile.TemporaryDirectory() as folder:
         report |= measure_swaps(open_store(Path(folder)), loaded, options.profiles, options.rounds)
     report |= {"settings": vars(options), "machine": machine(), "load": os.getloadavg()[0]}

@@ -31,6 +31,7 @@ IDEAS = {
     "together": "not built: two trials on one pass, at most (two steps against one of twice the rows)",
 }
 # What was thought of and left, with the reason; measured where a command is named.
+PEOPLE_ASK = {"tokens_a_second": "tokens a second", "tokens_a_cpu_second": "a CPU second"}
 LEFT = (
     "Kept states in memory-mapped files: with the default plan, whose lowest LoRA stands in the first layer, states are worth little (the table above); "
     "and hidden states are the person's words in another form, which encryption at rest and forgetting would then have to reach. They stay in memory, 256 MB at most.",
@@ -147,6 +148,11 @@ def chat(row: dict[str, Any]) -> str:
         rows.insert(6, ["tokens a CPU second of so many answers in one batch", told, "-"])
         rows.append(
             ["base loaded, " + " and ".join(row["load_seconds"]), ", ".join(f"{value} s" for value in row["load_seconds"].values()), "-"]
+        )
+    for count, each in row.get("people", {}).items():
+        told = "; ".join(f"{kind}: {each[key]['at_once']} against {each[key]['in_turn']}" for key, kind in PEOPLE_ASK.items())
+        rows.append(
+            [f"{count} people at once, an adapter each, against one after the other", f"{told}; same answers {each['same_answers']}", "-"]
         )
     return "\n".join(["## Chat: `python -m benchmarks.chat --json`", "", measured_on(row), "", table(["what", "measured", "target"], rows)])
 

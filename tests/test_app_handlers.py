@@ -441,10 +441,12 @@ def test_the_speaker_is_kept_until_the_adapter_changes_and_another_profile_gets_
     speakers = Speakers()
     with speakers.speaking(demo) as one:
         assert one.adapter_id == first and isinstance(one.model, Loras)
-    with speakers.speaking(demo) as two, speakers.speaking(ada) as other, speakers_free(speakers):
+    with speakers.speaking(demo) as two, speakers.speaking(ada) as other:
         assert two is one and other.profile.name == "Ada" and other.loaded is one.loaded and other.model is not two.model
         with speakers.speaking(demo) as third:  # the same person in two places: a speaker each, the adapter once
             assert third is not two and third.model is two.model
+        with speakers_free(speakers):
+            pass
     base = one.loaded
     assert two.model is None and not speakers._resting and not speakers._worn, "what was released while in use is let go after it"
     second = give_adapter(demo, tiny_base)
