@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import torch
 
+from app import openai_api, plain_chat
 from app.edge import PageError
 from app.handover import chosen_endpoint, set_endpoint, write_handover
 from app.speakers import Speakers
@@ -37,6 +38,8 @@ def ana(home, tiny):
 class Model(BaseHTTPRequestHandler):
     """Offers two models and answers with the name of the one that was asked."""
 
+    asked: list[dict] = []
+
     def do_GET(self) -> None:
         listed = self.path == "/v1/models"
         self.send_response(200 if listed else 404)
@@ -45,6 +48,7 @@ class Model(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.asked.append(body)
         self.send_response(200)
         self.end_headers()
         for piece in ("I am ", body["model"], "."):
@@ -89,6 +93,13 @@ def test_a_server_of_this_machine_answers_for_the_chat(ana, server, monkeypatch)
         with pytest.raises(error):
             set_endpoint(wrong)
     assert chosen_endpoint() == server  # a wrong address changes nothing
+    # The plain chat names a strength, and programs count tokens: neither used to work with a server.
+    monkeypatch.setattr(plain_chat, "SPEAKERS", Speakers())
+    state, done = list(plain_chat.write("ana", None, "adapter", 0.5, "Who are you?", True))[-1]
+    assert done and state["turns"][0]["answer"] == "I am ana." and Model.asked[-1]["max_tokens"] == 96
+    monkeypatch.setattr(openai_api, "SPEAKERS", Speakers())
+    said = openai_api.whole_answer(load_profile(ana, "ana"), "adapter", "Who are you?", [], "ana")
+    assert said["choices"][0]["message"]["content"] == "I am ana." and said["usage"]["completion_tokens"] == 3
     set_endpoint("")
     assert chosen_endpoint() is None
     monkeypatch.setenv("KEEPSAKE_ENDPOINT", "http://gpu.example.org/v1")

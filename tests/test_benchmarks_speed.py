@@ -48,6 +48,14 @@ def test_both_sides_are_timed_on_the_same_answers(tiny):
     assert chat.measure_sides(tiny, ["Where do I live?"])["same_answers"] == "1 of 1"
 
 
+def test_people_at_once_are_timed_on_the_same_answers(tiny, monkeypatch):
+    monkeypatch.setattr(chat, "PEOPLE", (1, 3))
+    found = chat.measure_people(tiny, 2)
+    assert list(found) == ["1", "3"] and all(
+        row["same_answers"] == "2 of 2" and row["tokens_a_second"]["at_once"] > 0 for row in found.values()
+    )
+
+
 def test_both_sides_of_injection_get_the_same_plans_of_one_lora(pocket, monkeypatch):
     monkeypatch.setattr(injection, "build_examples", lambda *given: [])
     options = argparse.Namespace(base="pocket", facts=3, trials=3, epochs=2, seed=0, batches=1, turns=1)

@@ -181,6 +181,10 @@ def test_llama_cpp_switches_its_lora_a_request_at_a_time(ana, server):
     for side, scale in (("base", 0.0), ("adapter", 1.0)):
         speaker.answer(side, ["Cat?"])
         assert handler.asked[-1][1]["lora"] == [{"id": 1, "scale": scale}] and handler.asked[-1][1]["model"] == "pocket.gguf"
+    stream = speaker.stream("adapter", "Who?", (), 0.25)
+    while stream.step():
+        pass
+    assert handler.asked[-1][1]["lora"] == [{"id": 1, "scale": 0.25}]
 
 
 @pytest.mark.parametrize(
