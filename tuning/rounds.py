@@ -39,7 +39,8 @@ class Rounds:
         self._crowd = Crowd(loaded)
         self._changed = threading.Condition()
         self._busy = False
-        self._waiting = 0  # newcomers, and those who leave: they go before the next pass
+        self._waiting = 0  # newcomers: they go before the next pass
+        self._gone: list[Row] = []  # left while somebody was at work, who takes them out
 
     @contextmanager
     def alone(self) -> Iterator[Crowd]:
@@ -79,11 +80,16 @@ class Rounds:
             self._free()
 
     def leave(self, rows: Sequence[Row]) -> None:
-        """Take rows out, whether or not they are at their end."""
-        if any(row.told is None or row.told.running for row in rows):
-            with self.alone() as crowd:
-                for row in rows:
-                    crowd.leave(row)
+        """Take rows out, whether or not they are at their end; while somebody is at work, as soon as that is done.
+
+        It never waits: Python may close a forgotten answer anywhere, even in the thread that is at work.
+        """
+        with self._changed:
+            self._gone += [row for row in rows if row.told is None or row.told.running]
+            if self._busy:
+                return
+            self._busy = True
+        self._free()
 
     def _tell(self, rows: Sequence[Row]) -> None:
         """Show the owners of rows how far these are: all at once, so that no pane is ahead of the other."""
@@ -93,8 +99,12 @@ class Rounds:
 
     def _free(self) -> None:
         with self._changed:
-            self._busy = False
-            self._changed.notify_all()
+            try:
+                while self._gone:
+                    self._crowd.leave(self._gone.pop())
+            finally:
+                self._busy = False
+                self._changed.notify_all()
 
 
 @dataclass
