@@ -181,38 +181,35 @@ def measure_people(loaded: LoadedBase, rounds: int) -> dict[str, dict[str, Any]]
             pass
         texts[number] = writing.texts[0]
 
-    def in_turn(people: int) -> dict[int, str]:
-        texts: dict[int, str] = {}
-        for number in range(people):
-            answer(Rounds(loaded), number, texts)
-        return texts
-
-    def at_once(people: int) -> dict[int, str]:
+    def asked(people: int, together: bool) -> dict[int, str]:
         texts: dict[int, str] = {}
         room = Rounds(loaded)
+        # In threads either way: the main one may have another number of OpenMP's own.
         threads = [threading.Thread(target=answer, args=[room, number, texts]) for number in range(people)]
         for thread in threads:
             thread.start()
+            if not together:
+                thread.join()
         for thread in threads:
             thread.join()
         return texts
 
     found = {}
     for people in PEOPLE:
-        walls, works, same = {at_once: 0.0, in_turn: 0.0}, {at_once: 0.0, in_turn: 0.0}, 0
+        walls, works, same = {"at_once": 0.0, "in_turn": 0.0}, {"at_once": 0.0, "in_turn": 0.0}, 0
         for turn in range(rounds + 1):
             texts = {}
-            for way in (in_turn, at_once):
+            for way in ("in_turn", "at_once"):
                 started, worked = time.monotonic(), time.process_time()
-                texts[way] = way(people)
+                texts[way] = asked(people, way == "at_once")
                 if turn:  # the first warms up
                     walls[way] += time.monotonic() - started
                     works[way] += time.process_time() - worked
-            same += bool(turn) and texts[at_once] == texts[in_turn]
+            same += bool(turn) and texts["at_once"] == texts["in_turn"]
         tokens = rounds * people * LENGTH
         found[str(people)] = {
-            "tokens_a_second": {way.__name__: round(tokens / walls[way], 1) for way in walls},
-            "tokens_a_cpu_second": {way.__name__: round(tokens / works[way], 1) for way in works},
+            "tokens_a_second": {way: round(tokens / spent, 1) for way, spent in walls.items()},
+            "tokens_a_cpu_second": {way: round(tokens / spent, 1) for way, spent in works.items()},
             "same_answers": f"{same} of {rounds}",
         }
     return found
