@@ -37,8 +37,9 @@ LEFT = (
     "and hidden states are the person's words in another form, which encryption at rest and forgetting would then have to reach. They stay in memory, 256 MB at most.",
     "Trials trained together on one pass: above the lowest LoRA every trial has states of its own, so only the products below it can be shared, and "
     "those are kept already; what one pass of twice the rows saves is in the table above. It may pay where weights are dequantised for every product (NF4 on a GPU); not built, no GPU was at hand.",
-    'Answers of several people in one batch: the row "so many answers in one batch" above is what it could win. The page answers one person after the other (a turn takes '
-    "about a second on pocket); it would need a scheduler across visitors. Not built.",
+    "Prompts of several people read together: each newcomer's prompt is read alone before its row joins the others, and each adapter's own products are made apart, which is why people at once win less "
+    'than the row "so many answers in one batch" above, whose answers share one prompt pass and one adapter. That row and those of one pane and both panes are of the path with PEFT\'s modules (4-bit bases, '
+    "GPUs, evaluation); the page on pocket takes the path of the rows of people.",
     "The quantised base kept on disk: pocket loads in well under a second in either precision (above), and a GPU quantises while it loads. Not built; not measured for larger bases.",
     "Packing several examples into a row: batches of like lengths leave about 6 % of padding on the exam's facts, which is all that packing could save.",
     "Half precision on this CPU: it has AVX2 alone and no units for bf16; `python -m benchmarks.precision` compares precisions.",

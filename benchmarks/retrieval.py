@@ -12,6 +12,7 @@ of the index against an exact search.
 
 import argparse
 import json
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -194,11 +195,13 @@ def compare_indexes(vectors: np.ndarray, asked: list[np.ndarray], exact: list[se
 
 
 def optional(name: str, run: Callable[[Any], Any]) -> Any:
-    """What `run` gives with the module of that name, or null."""
+    """What `run` gives with the module of that name; null without it, a sentence where this Python cannot use it."""
     try:
         module = import_module(name)
     except ImportError:
         return None
+    if name == "sqlite_vec" and not hasattr(sqlite3.Connection, "enable_load_extension"):
+        return "the sqlite3 of this Python was built without extensions"
     return run(module)
 
 
