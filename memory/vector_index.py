@@ -122,6 +122,9 @@ def nearest(db: Database, profile_id: int, kind: str, model: str, asked: np.ndar
 
 
 def _best(ids: np.ndarray, cosines: np.ndarray, count: int) -> list[tuple[int, float]]:
+    if len(ids) > 10 * count:  # of thousands only the best need an order; all that are as near as the last of them stay in
+        near = np.flatnonzero(cosines >= np.partition(cosines, -count)[-count])
+        ids, cosines = ids[near], cosines[near]
     places = np.argsort(-cosines, kind="stable")[:count]
     return [(int(ids[place]), float(cosines[place])) for place in places]
 

@@ -1,5 +1,6 @@
 """Search, the profile form and the demo person; the sentence model is the real one, loaded without a network."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -218,3 +219,23 @@ def test_the_distances_of_codes_are_the_bits_that_differ(words: int, count: int)
     distances, counted = vector_index.hamming(codes, asked)
     assert (distances == np.bitwise_count(codes ^ asked[:, None]).sum(axis=0)).all()
     assert distances[0] == 64 * words and distances[-1] == 0 and (counted == np.bincount(distances, minlength=64 * words + 1)).all()
+
+
+def test_the_best_of_many_are_those_of_a_whole_order_ties_by_their_place() -> None:
+    rng = np.random.default_rng(0)
+    cosines = np.round(rng.standard_normal(5000), 1).astype(np.float32)  # many ties
+    ids = np.arange(5000) + 7
+    right = np.argsort(-cosines, kind="stable")[:60]
+    assert vector_index._best(ids, cosines, 60) == [(int(ids[place]), float(cosines[place])) for place in right]
+
+
+def test_a_forked_process_embeds_questions_with_a_thread_of_its_own() -> None:
+    assert retrieval._reader().submit(lambda: 7).result(timeout=20) == 7
+    child = os.fork()
+    if child == 0:  # nothing of pytest may run in it
+        code = 1
+        try:
+            code = 0 if retrieval._reader().submit(lambda: 7).result(timeout=20) == 7 else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
