@@ -129,8 +129,7 @@ def say_outcome(run: Run) -> list[str]:
     if {"adapter", "rag", "hybrid"} <= set(hits):
         words = {"known": card["known"], "unknown": card["unknown"], **{f"{side}_hits": count for side, count in hits.items()}}
         words |= {f"{side}_invents": count for side, count in card["invents"].items()}
-        doubt = say.NOT_SURE if advice.get("best") == advice.get("side") else say.NOT_BEHIND
-        use = say.USE.get(advice.get("side"), "") + ("" if advice.get("sure") else doubt)
+        use = say.USE.get(advice.get("side"), "") + ("" if advice.get("sure") else say.AS_GOOD if advice.get("as_good") else say.NOT_SURE)
         return [say.CARD.format(**words), say.CARD_OTHERS.format(**words), use]
     recall, known = float(best.get("recall", 0)), best.get("known")
     shares = {"recall": recall, "invents": float(best.get("false_claims", 0)), "known": known, "hits": round(recall * (known or 0))}

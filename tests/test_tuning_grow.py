@@ -166,7 +166,13 @@ def test_advice_names_the_best_side_only_where_the_interval_supports_it():
     clear = advise({"adapter": [True] * 38 + [False] * 2, "rag": wrong, "hybrid": [True] * 10 + [False] * 30})
     assert clear["side"] == "adapter" and clear["sure"] and clear["differences"]["rag"]["interval"][0] > 0
     equal = advise({"adapter": [True] * 39 + [False], "rag": wrong, "hybrid": right})
-    assert equal["best"] == "hybrid" and equal["side"] == "adapter" and not equal["sure"] and "cannot be told apart" in equal["sentence"]
+    assert (
+        equal["best"] == "hybrid"
+        and equal["side"] == "adapter"
+        and equal["as_good"]
+        and not equal["sure"]
+        and "cannot be told apart" in equal["sentence"]
+    )
     # Ten of fifteen against fourteen cannot be told apart either, but nobody who reads both counts would take the ten.
     few = advise({"adapter": [True] * 10 + [False] * 5, "rag": [False] * 15, "hybrid": [False] + [True] * 14})
     assert few["side"] == few["best"] == "hybrid" and not few["sure"] and "until more questions" in few["sentence"]

@@ -96,6 +96,7 @@ def advise(right: dict[str, list[bool]]) -> dict[str, Any]:
     return {
         "side": chosen,
         "best": best,
+        "as_good": chosen != best,
         "sure": not equal,
         "questions": count,
         "shares": {side: round(share, 4) for side, share in shares.items()},
