@@ -15,6 +15,7 @@ import psutil  # type: ignore[import-untyped]
 from app import access
 from app.sessions import forget_closed
 from app.speakers import SPEAKERS
+from memory.store.leases import is_alive
 
 GRACE_SECONDS = 30.0  # a reload closes the page and opens it again
 
@@ -62,9 +63,8 @@ def stop_work(home: Path) -> None:
     for record in home.glob("jobs/*.json"):
         try:
             said = json.loads(record.read_text(encoding="utf-8"))
-            process = psutil.Process(int(said["pid"]))
-            if abs(process.create_time() - float(said["started"])) < 2.0:
-                process.kill()
+            if is_alive(said["pid"], said["began"]):
+                psutil.Process(said["pid"]).kill()
         except (OSError, ValueError, KeyError, TypeError, psutil.Error):
             continue
 

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,10 @@ from memory.store import Profile, Run, active_run, data_folder, hand_over, in_fo
 from memory.store.database import FILE_NAME
 from memory.store.engine import PIPE
 from memory.store.files import LOG, put_aside
-from memory.store.leases import end_silent
+from memory.store.leases import end_silent, is_alive, process_start
 from tuning.accelerator import QUEUE
 
 ROOT = Path(__file__).resolve().parents[1]
-SAME_START_SECONDS = 2.0
 
 _starting = threading.Lock()
 
@@ -83,7 +83,7 @@ def find_job(kind: str, profile: Profile) -> Job | None:
     record, log = _paths(kind, profile)
     try:
         said = json.loads(record.read_text(encoding="utf-8"))
-        return Job(kind, _alive(said["pid"], said["started"]), float(said["started"]), log)
+        return Job(kind, is_alive(said["pid"], said.get("began")), float(said["started"]), log)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -109,9 +109,9 @@ def _start(kind: str, profile: Profile, options: Sequence[str], hub: bool) -> Jo
             if child.stdin:
                 child.stdin.write(key.encode())
                 child.stdin.close()
-        started = psutil.Process(child.pid).create_time()
+        started = time.time()
         with open(os.open(record, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out_record:
-            json.dump({"pid": child.pid, "started": started}, out_record)
+            json.dump({"pid": child.pid, "began": process_start(child.pid), "started": started}, out_record)
     threading.Thread(target=child.wait, daemon=True).start()  # reaps it, so that it is not left as a zombie
     return Job(kind, True, started, log)
 
@@ -140,7 +140,7 @@ def stop_starting(profile: Profile) -> bool:
         said = json.loads(record.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    if not _alive(said["pid"], said["started"]):
+    if not is_alive(said["pid"], said.get("began")):
         return False
     psutil.Process(said["pid"]).terminate()
     record.unlink(missing_ok=True)  # what was cancelled so early leaves nothing to tell
@@ -150,7 +150,7 @@ def stop_starting(profile: Profile) -> bool:
 def end_silent_run(db: Database, run: Run) -> None:
     """Ends the process of a run that is frozen or hangs, and so cannot hear that it is to stop; does nothing to another."""
     found = end_silent(db, run.id)
-    if found and _alive(*found):
+    if found and is_alive(*found):
         psutil.Process(found[0]).kill()
 
 
@@ -171,15 +171,6 @@ def _paths(kind: str, profile: Profile) -> tuple[Path, Path]:
     folder = data_folder() / "jobs"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder / f"{kind}-{profile.id}.json", folder / f"{kind}-{profile.id}.log"
-
-
-def _alive(pid: int, started: float) -> bool:
-    """Whether the process with this number is the one that was started then."""
-    try:
-        process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - started) < SAME_START_SECONDS
-    except psutil.Error:
-        return False
 
 
 def _tail(log: Path, size: int = 8192) -> list[str]:

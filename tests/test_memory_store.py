@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from sqlite_utils import Database
 
@@ -363,6 +364,16 @@ def test_a_reused_process_number_is_not_taken_for_the_run(db: Database, ana: int
     run = start_run(db, ana, "inject", {})
     db.execute("UPDATE runs SET pid_started = pid_started - 1000 WHERE id = ?", [run])  # another process, same number
     assert active_run(db, ana) is None and load_run(db, run).state == "interrupted"
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="elsewhere the system notes the time itself")
+def test_a_clock_that_is_set_while_a_run_works_does_not_end_it(db: Database, ana: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = start_run(db, ana, "inject", {})
+    began = psutil._pslinux.boot_time()
+    monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: began + 100)  # what is reckoned from the clock moves with it
+    found = active_run(db, ana)
+    assert found and found.id == run and load_run(db, run).state != "interrupted"
+    beat(db, run, progress=0.5)
 
 
 def test_a_parent_that_hands_a_run_to_a_child_that_died_at_once_is_not_stuck(db: Database, ana: int) -> None:

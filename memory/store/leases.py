@@ -18,7 +18,7 @@ from memory.errors import LeaseLost, UnknownRun
 from memory.store.database import fetch, fetch_one, now, transaction
 
 LEASE_SECONDS = 60.0
-# Two readings of one process's start time may differ by the clock's correction, two processes by far more.
+# Two readings of one process's start time may differ a little where a clock is corrected, two processes of one number by far more.
 SAME_START_SECONDS = 2.0
 GONE = "Its process ended without finishing it: start it again."
 SILENT = "Its process ({pid}) has not been heard of for {seconds:.0f} s: it may be frozen. Cancel it: what was trained is kept."
@@ -121,12 +121,24 @@ def silence(row: dict[str, Any]) -> float:
 
 
 def process_start(pid: int) -> float | None:
-    """When a process began, in seconds since 1970; None if it is gone (one that only waits for its parent is)."""
+    """When a process began; None if it is gone (one that only waits for its parent is).
+
+    In seconds since the machine started on Linux: since 1970 is reckoned there from a clock that may be set while the process runs (a laptop that
+    finds its network, a machine that is restored from a snapshot), and it would seem to be another. Elsewhere since 1970, as the system noted it.
+    """
     try:
         process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-    except psutil.Error:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return _ticks(pid) if psutil.LINUX else float(process.create_time())
+    except (psutil.Error, OSError, ValueError, IndexError):
         return None
+
+
+def _ticks(pid: int) -> float:
+    """Field 22 of /proc/PID/stat (proc(5)); the second one, a name in brackets, may hold anything."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        return float(file.read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def is_alive(pid: int | None, started: float | None) -> bool:
