@@ -111,7 +111,7 @@ def test_a_search_killed_in_the_middle_of_a_trial_is_gone_on_with_to_the_bit(per
         run(person, tiny, trials=2, seed=5)
     (dead,) = [row["id"] for row in db.query("SELECT id FROM runs WHERE state = 'interrupted'")]
     with db.conn:  # as a kill leaves it: nobody has looked yet
-        db.execute("UPDATE runs SET state = 'running', pid = 1, pid_started = 1.0 WHERE id = ?", [dead])
+        db.execute("UPDATE runs SET state = 'running', pid = 1, pid_started = -1000.0 WHERE id = ?", [dead])
     assert load_checkpoint(db, dead, "best") and load_checkpoint(db, dead, HALF) and len(list_trials(db, dead)) == 1
     steps.clear()
     resumed = run(person, tiny, trials=2, seed=5)
