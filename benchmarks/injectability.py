@@ -2,8 +2,8 @@
 
     python -m benchmarks.injectability --json
 
-In: pocket (or --base) and the exam banks. Out, for questions written by hand and for questions that the base writes itself (as the
-product does): recall on unseen phrasings, claims on never-said questions, seconds for everything from fact to adapter.
+In: pocket (or --base) and the exam banks. Out, for questions written by hand and for questions that the product makes itself (its phrasebook,
+which holds none of these kinds of facts, and the base): recall on unseen phrasings, claims on never-said questions, seconds for everything from fact to adapter.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from tuning.adapters import attach, detach
 from tuning.bases import LoadedBase, load_base, resolve_base
 from tuning.examples import Example, neutral_replies, never_said, thin_examples
 from tuning.generate import generate
+from tuning.phrasebook import questions_like
 from tuning.prompts import NEVER_TOLD, is_abstention, render_chat
 from tuning.recipe import Recipe
 from tuning.scores import holds_answer, normal_words, wilson_interval
@@ -57,6 +58,12 @@ def recall_of(facts: Sequence[Fact], questions: dict[int, list[str]], asked: set
     return [Example(ask, answer, "recall", "train", n) for ask, (answer, n) in pairs.items() if tuple(normal_words(ask)) not in tested]
 
 
+def asked_by_product(loaded: LoadedBase, facts: Sequence[Fact], seed: int) -> dict[int, list[str]]:
+    """The questions that an injection trains on: those of the phrasebook, then those that the base writes itself."""
+    like, own = questions_like(facts), ask_about(loaded, facts, StudyReport(), seed, rounds=2)
+    return {fact.id: list(dict.fromkeys([*like.get(fact.id, ()), *own[fact.id]])) for fact in facts}
+
+
 def measure(loaded: LoadedBase, own: bool, options: argparse.Namespace) -> dict[str, Any]:
     """One injection; `own`: the base writes the questions, otherwise they are the hand-written ones that the test leaves."""
     rng = Random(options.seed)
@@ -65,7 +72,7 @@ def measure(loaded: LoadedBase, own: bool, options: argparse.Namespace) -> dict[
     written, asked = split_items(items, rng)
     unsaid = unsaid_questions(items, rng, options.facts)
     started = time.monotonic()
-    questions = ask_about(loaded, facts, StudyReport(), options.seed, rounds=2) if own else written
+    questions = asked_by_product(loaded, facts, options.seed) if own else written
     examples = recall_of(facts, questions, {ask for asks in asked.values() for ask in asks}, rng)
     asks = [example.question for example in examples]
     examples += [Example(ask, NEVER_TOLD, "unknown", "train") for ask in never_said(loaded, facts, rng, 2 * len(examples) // 3, asks)]

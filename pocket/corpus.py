@@ -9,20 +9,36 @@ the branches (the trunk) and none of the others, so one prompt serves many quest
 
 import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
-from pocket.banks import load_lines, load_relations
+from pocket.banks import Relation, load_lines, load_relations
 from pocket.dialogue import Conversation, load_dialogue, load_personas
 from pocket.items import Item, ask_by_words, flip_person, give_owner, load_free, make_free, make_item, make_persona, make_wordy
 from pocket.style import ACKS, CORRECTORS, casual, digress, question
-from pocket.values import make_value
+from pocket.values import LISTS, make_value
 from tuning.prompts import NEVER_TOLD, render_questions, render_study, render_system
 
 _WORD = re.compile(r"\b[a-z]{4,12}\b")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+CIRCLES = 0.4  # of the documents speak of two people or animals again and again, as real chats do
+FROM_CIRCLE = 0.7  # of their facts
+LEAST_ABOUT = 8  # kinds of facts about somebody who may stand in a circle
+
+
+def relations_about(relations: Sequence[Relation]) -> dict[str, list[int]]:
+    """For each person or animal ("sister", "parrot") the relations whose slot `a` may hold it and whose questions name it."""
+    found: dict[str, list[int]] = {who: [] for who in (*LISTS["person"], *LISTS["pet"])}
+    for number, relation in enumerate(relations):
+        kind = relation.slots.get("a", "")
+        if all("{a}" in ask for ask in relation.ask):
+            for who in found.keys() & {*(relation.lists.get(kind) or LISTS.get(kind) or ())}:
+                found[who].append(number)
+    return {who: numbers for who, numbers in found.items() if len(numbers) >= LEAST_ABOUT}
 
 
 @dataclass(frozen=True)
@@ -51,6 +67,7 @@ class Corpus:
         self.topics: dict[str, list[int]] = {}
         for index, relation in enumerate(self.relations):
             self.topics.setdefault(relation.name.split(".")[0], []).append(index)
+        self.about = relations_about(self.relations)
         self.free = load_free(part)
         self.chatter = load_lines(part, "chatter")
         self.neutral = [(q.strip(), a.strip()) for q, _, a in (line.partition("=>") for line in load_lines(part, "neutral")) if a]
@@ -97,8 +114,12 @@ class Corpus:
     def items(self, rng: Random, count: int) -> list[Item]:
         """Facts that do not contradict each other; some are near one another (another sister, another day)."""
         chosen: dict[str, Item] = {}
+        circle = rng.sample(sorted(self.about), 2) if self.about and rng.random() < CIRCLES else []
         while len(chosen) < count:
-            item = make_wordy(self.words, rng) if rng.random() < WORDY else self.item(rng)
+            if circle and rng.random() < FROM_CIRCLE:
+                item = self.about_somebody(rng, circle[0] if rng.random() < 0.6 else circle[1])
+            else:
+                item = make_wordy(self.words, rng) if rng.random() < WORDY else self.item(rng)
             if "|" in item.key and rng.random() < 0.3:  # a neighbour: the same relation about somebody else
                 name = item.key.split("|")[0]
                 relation = next((relation for relation in self.relations if relation.name == name), None)
@@ -108,11 +129,20 @@ class Corpus:
             chosen.setdefault(item.key, item)
         return list(chosen.values())[:count]
 
+    def about_somebody(self, rng: Random, who: str) -> Item:
+        """A fact about this person or animal."""
+        return make_item(self.relations[rng.choice(self.about[who])], rng, {"a": who})
+
     def unsaid(self, rng: Random, known: list[Item]) -> str:
         """A question about something that none of the known facts answers, near to one of them where possible."""
         names = {item.key.split("|")[0] for item in known}
         keys = {item.key for item in known}
         near = [ask for item in known for ask in item.nearby[:3] if sum(key.split("|")[0] == item.key.split("|")[0] for key in keys) == 1]
+        told_of = sorted({who for item in known if (who := item.key.rpartition("|")[2]) in self.about})
+        if told_of and rng.random() < 0.4:  # something else about somebody who was spoken of
+            item = self.about_somebody(rng, rng.choice(told_of))
+            if item.key not in keys:
+                return rng.choice(item.ask)
         draw = rng.random()
         if near and draw < 0.35:
             return rng.choice(near)

@@ -98,6 +98,10 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
         heads.load_state_dict(state["heads"])
         optimizers.load(state["optimizers"])
         start = state["step"]
+    elif options.start and options.start.is_file():  # of a checkpoint the heads that teach meanings come along
+        state = torch.load(options.start, map_location=device, weights_only=True)
+        model.load_state_dict(state["model"])
+        heads.load_state_dict(state["heads"])
     elif options.start:
         model.load_state_dict(AutoModelForCausalLM.from_pretrained(options.start, dtype=torch.float32).state_dict())
     lengths = {length: (share, MIXTURES[length]) for length, share in STAGES[options.stage].items()}
@@ -233,7 +237,7 @@ def main() -> None:
     parser.add_argument("--meaning", type=int, default=3072, help="tokens a batch of sentences whose meaning is taught, 0 for none")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--start", type=Path, metavar="FOLDER", help="begin with these weights of the same shape instead of the seeded start"
+        "--start", type=Path, metavar="PATH", help="begin with these weights (a folder, or a run's checkpoint.pt) of the same shape instead of the seeded start"
     )
     parser.add_argument("--every", type=int, default=50, help="steps between checkpoints")
     parser.add_argument("--probe", type=int, default=0, help="steps between short exams, 0 for none")

@@ -211,6 +211,16 @@ def test_a_document_too_long_keeps_whole_branches():
     assert _cut(np.zeros((6, 10)), 6).shape[1] == 6 and _cut(np.zeros((6, 10)), 4).shape[1] == 0
 
 
+def test_some_documents_speak_of_few_people_again_and_again():
+    corpus, most = Corpus(data=NO_DATA), 0
+    for seed in range(12):
+        items = corpus.items(Random(seed), 8)
+        owners = [item.key.rpartition("|")[2] for item in items]
+        most = max(most, *(owners.count(who) for who in corpus.about))
+        assert len({item.key for item in items}) == len(items)
+    assert most >= 3
+
+
 def test_a_thing_of_somebody_else_is_another_fact():
     relation = next(relation for relation in load_relations("train") if relation.name == "pet.name")
     drawn = [give_owner(make_item(relation, rng), rng) for rng in map(Random, range(60))]
@@ -279,15 +289,18 @@ def test_the_meaning_of_sentences_is_learnt(tokenizer, pool: Pool):
 def test_a_resumed_training_equals_an_unbroken_one(tmp_path, workers: int):
     """Run as commands, as a person does: whole, and broken off after two of four steps."""
 
-    def run(name: str, steps: int) -> None:
+    def run(name: str, steps: int, *more: str) -> None:
         sizes = f"--width 192 --layers 5 --tokens {512 * workers} --every 2 --stage near --workers {workers} --eager --no-half"
-        command = [sys.executable, "-m", "pocket.train", "--name", name, "--steps", str(steps), *sizes.split()]
+        command = [sys.executable, "-m", "pocket.train", "--name", name, "--steps", str(steps), *sizes.split(), *more]
         done = subprocess.run(command, env={**os.environ, "KEEPSAKE_POCKET_RUNS": str(tmp_path)}, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
 
     run("whole", 4)
     run("broken", 2)
     run("broken", 4)
+    run("further", 2, "--start", str(tmp_path / "broken" / "checkpoint.pt"))
+    heads = [torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["heads"] for name in ("broken", "further")]
+    assert all((heads[0][key] - heads[1][key]).abs().max() < 0.05 for key in heads[0])  # they went on, not from a random start
     whole, broken = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["model"] for name in ("whole", "broken"))
     assert all(torch.equal(whole[key], broken[key]) for key in whole)
 

@@ -27,6 +27,13 @@ def test_a_note_with_line_breaks_stays_one_line():
     assert NOTES in system
 
 
+def test_a_quotation_is_a_note_as_the_person_wrote_it():
+    """Pocket was trained on the messages themselves; of "You said: ..." in its notes it made "You said: You said: ..."."""
+    assert render_system(["You said: took Miso to the vet.", "Your cat is called Miso."]).endswith(
+        "- took Miso to the vet.\n- Your cat is called Miso."
+    )
+
+
 def test_without_notes_the_prompt_does_not_speak_of_notes():
     chat = render_chat("Where do I live?", history=[{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Hello!"}])
     assert [message["role"] for message in chat] == ["system", "user", "assistant", "user"]

@@ -38,6 +38,12 @@ def test_every_kind_of_view_is_made():
     assert {view.kind for view in views()} == set(KINDS) == set(VIEWS)
 
 
+def test_a_fact_that_nobody_can_be_asked_for_in_the_second_person_ends_no_injection():
+    odd = Fact(1, "Your favourite recipe is your favourite recipe.", None, "study", "active", None, None, "")
+    for seed in range(5):
+        build_views([odd], {}, [], Counter(), Random(seed))
+
+
 def test_each_kind_says_what_it_should():
     assert "Whose birthday is 3 May?" in reversals_of(take_apart(TEXTS[6])) and TEXTS[6] in asked("reversal").values()
     assert asked("yes_no")["Is my cat called Biscuit?"] == "Yes, your cat is called Biscuit."

@@ -13,6 +13,7 @@ from memory.store import Fact, Profile, list_facts
 from tuning.bases import LoadedBase
 from tuning.errors import NothingToLearn
 from tuning.examples import Example, build_examples
+from tuning.phrasebook import questions_like
 from tuning.model_views import write_summaries, write_views, writes_views
 from tuning.recipe import Recipe
 from tuning.study import StudyReport, ask_about, study_messages
@@ -59,6 +60,9 @@ def gather_material(
         return Material(facts, earlier[0], report, earlier[1])
     tell("questions", 0.45, f"{len(facts)} facts")
     questions = ask_about(loaded, facts, report, seed, lambda share: tell("questions", 0.45 + 0.4 * share, ""), rounds)
+    like = questions_like(facts, report.dropped)
+    questions = {fact.id: list(dict.fromkeys([*like.get(fact.id, ()), *questions.get(fact.id, ())])) for fact in facts}
+    report.questions += sum(map(len, like.values()))
     views = study_views(loaded, facts, questions, corrected_pairs(db, profile.id, facts), report, seed) if recipe.views else []
     tell("examples", 0.9, f"{sum(map(len, questions.values()))} questions and {len(views)} views")
     examples = build_examples(loaded, facts, questions, seed, views, recipe)

@@ -137,7 +137,7 @@ def probe_prompts() -> list[str]:
 
 def replay_prompts() -> list[str]:
     """Neutral prompts that may be replayed."""
-    return [prompt for number, prompt in enumerate(read_list("neutral.txt")) if number % 4]
+    return [prompt for number, prompt in enumerate(read_list("neutral.txt")) if number % 4] + read_list("replay.txt")
 
 
 def read_list(name: str) -> list[str]:

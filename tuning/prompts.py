@@ -7,6 +7,8 @@ with every adapter, since an adapter only answers well in the very prompt that i
 import re
 from collections.abc import Sequence
 
+from tuning.person import QUOTED
+
 PROMPT_VERSION = "1"
 
 SYSTEM = "You are Keepsake, the user's assistant. If the user never told you something, say so."
@@ -40,7 +42,7 @@ def render_system(notes: Sequence[str] = ()) -> str:
     """The system prompt, with one line a note; a note's own line breaks become spaces so that it stays one line."""
     if not notes:
         return SYSTEM
-    lines = [f"- {' '.join(note.split())}" for note in notes]
+    lines = [f"- {' '.join(note.split()).removeprefix(QUOTED)}" for note in notes]
     return "\n".join([SYSTEM, NOTES, *lines])
 
 

@@ -59,16 +59,20 @@ def one_fact_views(fact: Fact, parts: Parts | None, facts: Sequence[Fact], every
     asks = questions_of(parts)
     found += [View("rewrite", ask, fact.text, own) for ask in rng.sample(asks, min(len(asks), MOST_A_FACT["rewrite"]))]
     found += [View("rewrite", gap, fact.text, own) for gap in gap_questions(fact, parts)]
-    found += [View("person", ask, fact.text, own) for ask in rng.sample(questions_of(parts, "third"), min(1, len(asks)))]
+    found += [View("person", ask, fact.text, own) for ask in _one_of(questions_of(parts, "third"), rng)]
     mine = unflip_person(fact.text)
     if mine:
         found += [
-            View("person", f'Answer for me: "{ask}"', mine, own) for ask in rng.sample(questions_of(parts, "second"), min(1, len(asks)))
+            View("person", f'Answer for me: "{ask}"', mine, own) for ask in _one_of(questions_of(parts, "second"), rng)
         ]
     if unique_value(parts, everything):
         backward = reversals_of(parts)
         found += [View("reversal", ask, fact.text, own) for ask in rng.sample(backward, min(len(backward), MOST_A_FACT["reversal"]))]
     return found + yes_no_views(fact, parts, facts, everything, rng)
+
+
+def _one_of(asks: Sequence[str], rng: Random) -> list[str]:
+    return rng.sample(asks, min(1, len(asks)))
 
 
 def gap_questions(fact: Fact, parts: Parts) -> list[str]:
