@@ -1,6 +1,6 @@
 """Writes the product's phrasebook (`tuning/lists/phrasebook.jsonl` and `.npy`) from the training banks; never from those of the exam.
 
-    python -m pocket.phrasebook
+python -m pocket.phrasebook
 """
 
 import json
@@ -35,7 +35,14 @@ def make_rows() -> list[dict[str, Any]]:
 def _row(said: list[str], ask: list[str], slots: dict[str, str], lists: dict[str, list[str]]) -> dict[str, Any]:
     """`slots` maps a slot to its type; of the types that are lists, the values."""
     values = {kind: lists.get(kind) or LISTS.get(kind) for kind in slots.values()}
-    return {"said": said, "ask": ask, "rev": [], "use": [], "slots": slots, "lists": {kind: found for kind, found in values.items() if found}}
+    return {
+        "said": said,
+        "ask": ask,
+        "rev": [],
+        "use": [],
+        "slots": slots,
+        "lists": {kind: found for kind, found in values.items() if found},
+    }
 
 
 def main() -> None:

@@ -237,7 +237,10 @@ def main() -> None:
     parser.add_argument("--meaning", type=int, default=3072, help="tokens a batch of sentences whose meaning is taught, 0 for none")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--start", type=Path, metavar="PATH", help="begin with these weights (a folder, or a run's checkpoint.pt) of the same shape instead of the seeded start"
+        "--start",
+        type=Path,
+        metavar="PATH",
+        help="begin with these weights (a folder, or a run's checkpoint.pt) of the same shape instead of the seeded start",
     )
     parser.add_argument("--every", type=int, default=50, help="steps between checkpoints")
     parser.add_argument("--probe", type=int, default=0, help="steps between short exams, 0 for none")

@@ -12,7 +12,9 @@ from tuning.phrasebook import entries, make_vectors, overview, questions_like, s
 from tuning.scores import normal_words
 from tuning.slots import Entry, fit_slots, subjects_of
 
-BIRTHDAY = Entry(("{a}'s birthday is on {v}",), ("When was my {a} born?",), {"a": "person", "v": "date"}, {"person": ("aunt", "best friend")})
+BIRTHDAY = Entry(
+    ("{a}'s birthday is on {v}",), ("When was my {a} born?",), {"a": "person", "v": "date"}, {"person": ("aunt", "best friend")}
+)
 
 
 def facts(*texts: str) -> list[Fact]:

@@ -18,6 +18,7 @@ from tuning.scores import STOP_WORDS, normal_words
 from tuning.views import View
 
 MISSING = 0.3  # of the words of a thinned question
+FEWEST_QUESTIONS = 4  # that a fact is trained on, however many facts there are
 HELD_OUT_VIEWS = 0.125  # of the views, in each of validation and test
 
 
@@ -91,9 +92,10 @@ def recall_examples(
         else:
             others.setdefault(view.fact_ids[0], []).append(view)
     found: list[Example] = []
+    most = min(recipe.questions_a_fact, max(FEWEST_QUESTIONS, recipe.questions_in_all // max(1, len(facts))))
     for fact in facts:
         asks = list(dict.fromkeys([*questions.get(fact.id, ()), *rewrites.get(fact.id, ())]))
-        found += _at_most(split_questions(fact, asks, rng), recipe.questions_a_fact)
+        found += _at_most(split_questions(fact, asks, rng), most)
         found += _at_most(split_views(fact, others.get(fact.id, ()), rng), recipe.views_a_fact)
     return found
 

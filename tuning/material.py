@@ -13,8 +13,8 @@ from memory.store import Fact, Profile, list_facts
 from tuning.bases import LoadedBase
 from tuning.errors import NothingToLearn
 from tuning.examples import Example, build_examples
-from tuning.phrasebook import questions_like
 from tuning.model_views import write_summaries, write_views, writes_views
+from tuning.phrasebook import questions_like
 from tuning.recipe import Recipe
 from tuning.study import StudyReport, ask_about, study_messages
 from tuning.views import View, build_views, check_views, told_together

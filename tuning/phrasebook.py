@@ -6,6 +6,7 @@ birthday. Kinds are found by meaning. A wrong question costs little (the answer 
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,10 +23,10 @@ PATH = Path(__file__).parent / "lists" / "phrasebook.jsonl"
 VECTORS = PATH.with_suffix(".npy")  # of two statements a kind, as bytes: the book is read in a moment instead of half a minute
 SCALE = 127.0
 LOOKED_AT = 200  # kinds nearest to a fact as they stand
-FITTING = 24  # of them, those whose slots it fills: their tidy statement is filled with its words and compared with it
+FITTING = 24  # of them, those whose slots it fills: their tidy statement is compared with it
 NEAR = 8  # of them, those whose other statements are compared as well
 STATEMENTS = 3  # of a kind
-LEAST = 0.62  # cosine between a fact and the nearest of these
+LEAST = 0.5  # cosine between a fact and the nearest of these, both with example values
 BEHIND = 0.08  # how much less than the best kind another may have
 LEAST_ASKED = 0.2  # cosine between a question and its fact
 MOST = {"ask": 12, "rev": 2, "use": 3}  # a fact: plain questions, those that go back from the value, requests that the fact should change
@@ -38,8 +39,12 @@ def entries() -> list[Entry]:
     rows = [json.loads(line) for line in PATH.read_text().splitlines()]
     return [
         Entry(
-            tuple(row["said"]), tuple(row["ask"]), row["slots"], {kind: tuple(values) for kind, values in row["lists"].items()},
-            tuple(row["rev"]), tuple(row["use"]),
+            tuple(row["said"]),
+            tuple(row["ask"]),
+            row["slots"],
+            {kind: tuple(values) for kind, values in row["lists"].items()},
+            tuple(row["rev"]),
+            tuple(row["use"]),
         )  # fmt: skip
         for row in rows
     ]
@@ -73,12 +78,13 @@ def _living() -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Match:
-    """A kind of fact held against fact number `fact`: the slots that it fills, and how near they are."""
+    """A kind of fact held against fact number `fact`: the slots that it fills, how near they are, and the fact without its values."""
 
     fact: int
     kind: int
     values: dict[str, str]
     near: float
+    masked: str = ""
 
 
 def questions_like(facts: Sequence[Fact], dropped: Counter[str] | None = None) -> dict[int, list[str]]:
@@ -134,12 +140,12 @@ def match_kinds(texts: Sequence[str], vectors: np.ndarray) -> list[Match]:
     book, (matrix, owners) = entries(), overview()
     close = vectors @ matrix.T
     fitting = [
-        Match(number, kind, values, -1.0)
+        Match(number, kind, values, -1.0, mask(text, book[kind], values))
         for number, text in enumerate(texts)
         for kind, values in _fitting(text, owners[np.argsort(-close[number], kind="stable")])
     ]
-    near = _nearest(_compared(fitting, [match.kind for match in fitting], 0, 1, vectors), NEAR)
-    near = _compared(near, [match.kind for match in near if len(book[match.kind].said) > 1], 1, STATEMENTS, vectors)
+    near = _nearest(_compared(fitting, 0, 1), NEAR)
+    near = _compared(near, 1, STATEMENTS)
     ordered = [match for match in _nearest(near, NEAR) if match.near >= LEAST]
     best: dict[int, float] = {}
     for match in ordered:
@@ -147,23 +153,39 @@ def match_kinds(texts: Sequence[str], vectors: np.ndarray) -> list[Match]:
     return [match for match in ordered if match.near >= best[match.fact] - BEHIND]
 
 
-def _compared(matches: Sequence[Match], kinds: Sequence[int], start: int, stop: int, vectors: np.ndarray) -> list[Match]:
-    """The matches with the cosine between text and the nearest of the kinds' statements `start` to `stop`, where that is more than known."""
+def mask(text: str, entry: Entry, values: dict[str, str]) -> str:
+    """A text with what fills the slots, but for living beings, replaced by an example of its type: the same name on both sides makes any two sentences
+    alike. What a correction begins with goes too."""
+    examples = with_examples(entry)
+    for slot, value in values.items():
+        if value not in _living():
+            text = text.replace(value, examples[slot])
+    return _CORRECTING.sub("", text)
+
+
+_CORRECTING = re.compile(
+    r"^(?:actually|update|correction|sorry|wait|scratch that|that has changed|forget)\b[^:;,]*[,:;]?(?:[^:;]{0,40}:)? +", re.IGNORECASE
+)
+
+
+def _compared(matches: Sequence[Match], start: int, stop: int) -> list[Match]:
+    """The matches with the cosine between the masked text and the nearest of the kind's statements `start` to `stop`, where that is more than known."""
     from memory.embedder import embed
 
-    wanted = set(kinds)
-    rows = [
-        (place, fill_slots(said, with_examples(entries()[match.kind], match.values)))
-        for place, match in enumerate(matches)
-        if match.kind in wanted
-        for said in entries()[match.kind].said[start:stop]
-    ]
+    rows: list[tuple[int, str]] = []
+    for place, match in enumerate(matches):
+        entry = entries()[match.kind]
+        whole = with_examples(entry) | {slot: value for slot, value in match.values.items() if value in _living()}
+        rows += [(place, fill_slots(said, whole)) for said in entry.said[start:stop]]
     found = list(matches)
-    if rows:
-        scores = np.einsum("nd,nd->n", vectors[[matches[place].fact for place, _ in rows]], np.asarray(embed([said for _, said in rows])))
-        for (place, _), score in zip(rows, scores.tolist()):
-            if score > found[place].near:
-                found[place] = replace(found[place], near=score)
+    texts = list(dict.fromkeys([*(said for _, said in rows), *(matches[place].masked for place, _ in rows)]))
+    if not texts:
+        return found
+    vectors = dict(zip(texts, np.asarray(embed(texts))))
+    for place, said in rows:
+        score = float(vectors[said] @ vectors[matches[place].masked])
+        if score > found[place].near:
+            found[place] = replace(found[place], near=score)
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from tuning.errors import BadRecipe
 
+LARGEST = 100_000  # value of a switch
 VIEWS = ("rewrite", "person", "reversal", "yes_no", "two_fact", "two_hop", "implicit", "updated", "dated", "summary")
 
 
@@ -16,7 +17,8 @@ VIEWS = ("rewrite", "person", "reversal", "yes_no", "two_fact", "two_hop", "impl
 class Recipe:
     """How examples are made and trained on.
 
-    `views`: kinds of views used beside the plain questions. `questions_a_fact`, `views_a_fact`: training examples a fact at most.
+    `views`: kinds of views used beside the plain questions. `questions_a_fact`, `views_a_fact`: training examples a fact at most;
+    `questions_in_all`: plain questions of all facts together at most, so that many facts get fewer each (never less than four).
     `negatives`: never-said examples for every recall example. `notes_share`: share of the training examples whose prompt holds retrieved
     lines. `thinned`: plain and never-said questions trained on a second time with words missing, as a share of them. `replay`: the base's own answers to neutral prompts, as a share of the training examples. `value_weight`: loss weight of the
     answer tokens that carry the value, against 1 for the others. `distil`: weight of the divergence from the base that holds the facts
@@ -25,12 +27,13 @@ class Recipe:
     """
 
     views: tuple[str, ...] = VIEWS
-    questions_a_fact: int = 6
+    questions_a_fact: int = 12
+    questions_in_all: int = 3000
     views_a_fact: int = 6
     negatives: float = 0.5
     notes_share: float = 0.5
     thinned: float = 1.0
-    replay: float = 0.06
+    replay: float = 0.25
     value_weight: float = 2.0
     distil: float = 0.0
     distil_top: int = 16
@@ -77,6 +80,6 @@ def _value(name: str, text: str, current: Any) -> Any:
         value = type(current)(text)
     except ValueError as error:
         raise BadRecipe(f'{name} is a number, not "{text}".') from error
-    if not 0 <= value <= 1000:
-        raise BadRecipe(f"{name} must lie between 0 and 1000, not {text}.")
+    if not 0 <= value <= LARGEST:
+        raise BadRecipe(f"{name} must lie between 0 and {LARGEST}, not {text}.")
     return value

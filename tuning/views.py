@@ -62,9 +62,7 @@ def one_fact_views(fact: Fact, parts: Parts | None, facts: Sequence[Fact], every
     found += [View("person", ask, fact.text, own) for ask in _one_of(questions_of(parts, "third"), rng)]
     mine = unflip_person(fact.text)
     if mine:
-        found += [
-            View("person", f'Answer for me: "{ask}"', mine, own) for ask in _one_of(questions_of(parts, "second"), rng)
-        ]
+        found += [View("person", f'Answer for me: "{ask}"', mine, own) for ask in _one_of(questions_of(parts, "second"), rng)]
     if unique_value(parts, everything):
         backward = reversals_of(parts)
         found += [View("reversal", ask, fact.text, own) for ask in rng.sample(backward, min(len(backward), MOST_A_FACT["reversal"]))]
