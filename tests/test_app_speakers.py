@@ -34,7 +34,7 @@ def people(home: Path, pocket: Any) -> list[Profile]:
         model = attach(pocket, LoraPlan(("all", "late")[: 1 + number % 2], rank=4 + 4 * number), number)
         for key, parameter in model.named_parameters():
             if "lora_B" in key:
-                torch.nn.init.normal_(parameter, std=0.3)
+                torch.nn.init.normal_(parameter, std=0.45)
         weights, config = to_bytes(model, pocket.base)
         detach(model)
         metrics = {"retrieval": {"k": 2, "sources": ["facts"]}}

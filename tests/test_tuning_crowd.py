@@ -54,7 +54,7 @@ def people(pocket):
         if model is not None:
             detach(model)
         found.append((from_weights(pocket, *stored) if stored else None, alone))
-    assert len({alone[1] for _, alone in found}) == 4
+    assert len({tuple(alone) for _, alone in found}) == 4
     return found
 
 
