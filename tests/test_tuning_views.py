@@ -140,6 +140,15 @@ def test_a_cap_keeps_some_of_each_kind():
     assert len({example.view for example in trained if example.fact_id == 0}) >= 3
 
 
+@pytest.mark.parametrize(("facts", "trained"), [(2, 12), (50, 6), (400, 4)])
+def test_many_facts_get_fewer_questions_each_but_never_too_few(facts: int, trained: int):
+    many = [Fact(n, f"Your code {n} is {n * 7}.", None, "study", "active", None, None, "") for n in range(facts)]
+    asks = {fact.id: [f"What is code {fact.id}, number {n}?" for n in range(20)] for fact in many}
+    made = recall_examples(many, asks, [], Recipe(questions_a_fact=12, questions_in_all=300), Random(0))
+    counts = Counter(example.fact_id for example in made if example.split == "train")
+    assert set(counts.values()) == {trained}
+
+
 def test_thinned_questions_keep_words_of_their_own_and_no_answer_of_another_fact():
     recall = recall_examples(FACTS, questions(), views(), Recipe(), Random(0))
     thinned = thin_examples(recall, 1.0, Random(1))
