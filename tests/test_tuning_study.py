@@ -7,7 +7,7 @@ import pytest
 
 from memory.store import Fact
 from tuning.examples import Example, distinct_phrasings, near_questions, split_plain, split_questions
-from tuning.frames import frame_questions, plain_questions
+from tuning.frames import frame_questions, plain_questions, word_questions
 from tuning.person import quote_back, said_back, unflip_person
 from tuning.study import facts_of, parse_facts, parse_questions, replaces, sure_lines
 
@@ -42,6 +42,15 @@ def test_what_the_base_invents_is_dropped_and_counted(line: str, reason: str):
 def test_nothing_is_no_fact():
     dropped: Counter[str] = Counter()
     assert parse_facts("nothing", "see you at eight", dropped) == [] and not dropped
+
+
+def test_every_fact_is_asked_for_by_words_that_no_other_has():
+    texts = ("Your father is called Omar.", "You said: my father lost twenty six pounds.", "Your father.")
+    facts = [Fact(n, text, None, "study", "active", None, None, "") for n, text in enumerate(texts)]
+    asked = word_questions(facts, Random(0))
+    assert len(asked[0]) >= 1 and len(asked[1]) == 3 and asked[2] == []
+    assert not any("father" in ask or "said: " in ask for asks in asked.values() for ask in asks)
+    assert any("pounds" in ask.lower() or "lost" in ask.lower() or "six" in ask.lower() for ask in asked[1])
 
 
 def test_questions_about_something_else_are_dropped():

@@ -1,7 +1,12 @@
 """What the grammar of a plain fact gives: its subject, and questions that it answers. In: a fact. Out: text. English only."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
+from random import Random
 
+from memory.store import Fact
+from tuning.person import QUOTED
 from tuning.scores import STOP_WORDS
 
 
@@ -103,3 +108,30 @@ def plain_questions(fact: str) -> list[str]:
         if words
     ]
     return asks
+
+
+WORD_FORMS = (
+    "What did I tell you about {}?", "What did I say about {}?", "Do you remember something about {}?", "What do you know about me and {}?",
+    "Tell me what I told you about {}.", "Did I mention {}?", "What was that about {}?", "Is there anything I said about {}?",
+    "Remind me what I said about {}.", "{}?",
+)  # fmt: skip
+WORDS_A_FACT = 3
+
+
+def word_questions(facts: Sequence[Fact], rng: Random) -> dict[int, list[str]]:
+    """For each fact (by id) some questions by one of its words that stands in no other fact: how people ask when they know of what, but not what."""
+    found = {fact.id: telling_words(fact.text) for fact in facts}
+    shared = Counter(word.lower() for words in found.values() for word in words)
+    questions = {}
+    for number, words in found.items():
+        own = [word for word in words if shared[word.lower()] == 1]
+        chosen = rng.sample(own, min(WORDS_A_FACT, len(own)))
+        asks = [form.format(word) for form, word in zip(rng.sample(WORD_FORMS, len(chosen)), chosen)]
+        questions[number] = [ask[:1].upper() + ask[1:] for ask in asks]
+    return questions
+
+
+def telling_words(fact: str) -> list[str]:
+    """The words of a fact that carry something, each once."""
+    words = re.findall(r"[A-Za-z][A-Za-z'-]+", fact.removeprefix(QUOTED))
+    return list({word.lower(): word for word in reversed(words) if word.lower() not in STOP_WORDS and len(word) > 2}.values())[::-1]

@@ -13,6 +13,7 @@ from memory.store import Fact, Profile, list_facts
 from tuning.bases import LoadedBase
 from tuning.errors import NothingToLearn
 from tuning.examples import Example, build_examples
+from tuning.frames import word_questions
 from tuning.model_views import write_summaries, write_views, writes_views
 from tuning.phrasebook import questions_like
 from tuning.recipe import Recipe
@@ -61,8 +62,9 @@ def gather_material(
     tell("questions", 0.45, f"{len(facts)} facts")
     questions = ask_about(loaded, facts, report, seed, lambda share: tell("questions", 0.45 + 0.4 * share, ""), rounds)
     like = questions_like(facts, report.dropped)
-    questions = {fact.id: list(dict.fromkeys([*like.get(fact.id, ()), *questions.get(fact.id, ())])) for fact in facts}
-    report.questions += sum(map(len, like.values()))
+    by_words = word_questions(facts, Random(seed))
+    questions = {fact.id: list(dict.fromkeys([*like.get(fact.id, ()), *by_words[fact.id], *questions.get(fact.id, ())])) for fact in facts}
+    report.questions += sum(map(len, like.values())) + sum(map(len, by_words.values()))
     views = study_views(loaded, facts, questions, corrected_pairs(db, profile.id, facts), report, seed) if recipe.views else []
     tell("examples", 0.9, f"{sum(map(len, questions.values()))} questions and {len(views)} views")
     examples = build_examples(loaded, facts, questions, seed, views, recipe)
