@@ -29,6 +29,7 @@ def test_facts_that_stand_in_the_message_are_kept():
         ("Mina works at Halvorsen Bakery.", "speak of the person"),
         ("Your favourite colour is bright green.", "not in the message"),
         ("Your sister?", "short statement"),
+        ("Your sister got a job at.", "breaks off"),
         ("Your sister got a job got a job got a job.", "repeats"),
         ("Your sister got a jojojojojojojob.", "repeats"),
     ],
@@ -37,6 +38,11 @@ def test_what_the_base_invents_is_dropped_and_counted(line: str, reason: str):
     dropped: Counter[str] = Counter()
     assert parse_facts(line, MESSAGE, dropped) == []
     assert [why for why in dropped if reason in why] and sum(dropped.values()) == 1
+
+
+def test_a_fact_without_its_value_gives_way_to_what_was_said():
+    facts, own = facts_of([("Your flatmate is allergic to.", 0.9)], "careful with penicillin, my flatmate is allergic", Counter())
+    assert facts == ["You said: careful with penicillin, my flatmate is allergic."] and own == 1
 
 
 def test_nothing_is_no_fact():

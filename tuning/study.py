@@ -184,6 +184,8 @@ def _fault(fact: str, message: str) -> str | None:
         return "fact does not speak of the person"
     if not 3 <= len(words) <= 30 or fact.endswith("?"):
         return "fact is no short statement"
+    if words[-1].rstrip(".!").lower() in _UNFINISHED:
+        return "fact breaks off before its value"
     if _repeats(fact):
         return "fact repeats itself"
     said = normal_words(message)
@@ -197,6 +199,9 @@ def _fault(fact: str, message: str) -> str | None:
     if content and sum(word[:4] in stems for word in content) < 0.5 * len(content):
         return "fact is not in the message"
     return None
+
+
+_UNFINISHED = frozenset("to of with for by at as from a an the is are was were called named and or".split())
 
 
 def _repeats(text: str) -> bool:
