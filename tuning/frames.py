@@ -99,15 +99,9 @@ _FRAMES: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 def plain_questions(fact: str) -> list[str]:
     """Questions by a word of the fact, for facts about which the base finds too few of its own."""
-    words = [word for word in re.findall(r"[A-Za-z][A-Za-z'-]+", fact) if word.lower() not in STOP_WORDS and len(word) > 2]
-    subject = subject_of(fact)
+    words, subject = telling_words(fact), subject_of(fact)
     asks = [f"What do you know about my {subject}?", f"Tell me about my {subject}."] if subject else []
-    asks += [
-        form.format(words[-1])
-        for form in ("What did I tell you about {}?", "What did I say about {}?", "Do you remember something about {}?")
-        if words
-    ]
-    return asks
+    return asks + [ask_by_word(form, words[-1]) for form in WORD_FORMS[:3] if words]
 
 
 WORD_FORMS = (
@@ -126,9 +120,14 @@ def word_questions(facts: Sequence[Fact], rng: Random) -> dict[int, list[str]]:
     for number, words in found.items():
         own = [word for word in words if shared[word.lower()] == 1]
         chosen = rng.sample(own, min(WORDS_A_FACT, len(own)))
-        asks = [form.format(word) for form, word in zip(rng.sample(WORD_FORMS, len(chosen)), chosen)]
-        questions[number] = [ask[:1].upper() + ask[1:] for ask in asks]
+        questions[number] = [ask_by_word(form, word) for form, word in zip(rng.sample(WORD_FORMS, len(chosen)), chosen)]
     return questions
+
+
+def ask_by_word(form: str, word: str) -> str:
+    """A form of `WORD_FORMS` with its word, its first letter a capital."""
+    ask = form.format(word)
+    return ask[:1].upper() + ask[1:]
 
 
 def telling_words(fact: str) -> list[str]:

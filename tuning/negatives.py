@@ -12,7 +12,7 @@ import numpy as np
 
 from memory.store import Fact
 from tuning.bases import LoadedBase
-from tuning.frames import WORD_FORMS, subject_of
+from tuning.frames import WORD_FORMS, ask_by_word, subject_of
 from tuning.generate import generate
 from tuning.likelihood import certainty, encode_example
 from tuning.prompts import NEVER_TOLD, is_abstention, render_chat
@@ -70,7 +70,7 @@ def near_questions(facts: Sequence[str], rng: Random) -> list[str]:
     of_known = [attribute for attribute in _ATTRIBUTES if "name" not in attribute and "How old" not in attribute]
     pool = [attribute.format(subject) for subject in subjects for attribute in [*rng.sample(_SELDOM_TOLD, 2), *rng.sample(of_known, 2)]]
     pool += [rng.choice(_ATTRIBUTES).format(noun) for noun in absent for _ in range(2)]
-    pool += [f"{asked[:1].upper()}{asked[1:]}" for noun in absent for asked in [rng.choice(WORD_FORMS).format(noun)]]
+    pool += [ask_by_word(rng.choice(WORD_FORMS), noun) for noun in absent]
     return list(dict.fromkeys(pool))
 
 
