@@ -19,33 +19,40 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.histories import make_person
-from benchmarks.people import Asked, Person, import_person
+from benchmarks.people import Asked as Question
+from benchmarks.people import Person, import_person
 from benchmarks.quality import RESULTS, machine, unseen, write_row
 from memory.store import Fact, list_facts, open_store
 from tuning.adapters import detach, from_bytes
 from tuning.bases import LoadedBase, load_base, resolve_base
-from tuning.examples import build_examples
+from tuning.examples import Example, build_examples
 from tuning.forgetting import make_probe, measure_forgetting
 from tuning.generate import generate
-from tuning.material import corrected_pairs, study_views
+from tuning.material import Asked, ask_in_all_ways, corrected_pairs, study_views
 from tuning.priors import load_prior
 from tuning.prompts import is_abstention, render_chat
 from tuning.recipe import VIEWS, Recipe
 from tuning.scores import holds_answer
 from tuning.search import SAMPLERS, search
 from tuning.space import default_plan, distributions
-from tuning.study import StudyReport, ask_about, study_messages
+from tuning.study import StudyReport, study_messages
 from tuning.trial import make_task, run_trial
 
 
 @dataclass
 class Case:
-    """A person ready to be injected in any way: facts with their questions and views, and the questions of the test."""
+    """A person ready to be injected in any way: facts, those that corrections replaced, their questions by source, and the questions of the test."""
 
     person: Person
     facts: list[Fact]
-    questions: dict[int, list[str]]
-    views: list[Any]
+    corrected: list[tuple[Fact, Fact]]
+    asked: Asked
+
+    def examples(self, loaded: LoadedBase, recipe: Recipe, seed: int) -> list[Example]:
+        """What the product would train on with this recipe; only the number of questions in all is not limited."""
+        questions = self.asked.of(recipe)
+        views = study_views(loaded, self.facts, questions, self.corrected, StudyReport(), seed)
+        return build_examples(loaded, self.facts, questions, seed, views, recipe)
 
 
 @dataclass(frozen=True)
@@ -70,10 +77,11 @@ def variants(name: str) -> list[Variant]:
         "loras": [Variant(f"{count} LoRAs", plain, {"layer_sets": ("all",) * count, "rank": 24 // count}) for count in (1, 2, 3)],
         "views": [Variant("all views", plain, {}), Variant("no views", replace(plain, views=()), {})]
         + [Variant(f"without {kind}", replace(plain, views=tuple(view for view in VIEWS if view != kind)), {}) for kind in VIEWS],
+        "questions": [Variant("all questions", plain, {}), Variant("without the phrasebook", replace(plain, phrasebook=False), {})],
         "distil": [Variant(f"distil {weight}", replace(plain, distil=weight), {}) for weight in (0.0, 0.3, 1.0)],
-        "notes": [Variant(f"notes in {share:.0%}", replace(plain, notes_share=share), {}) for share in (0.0, 0.25, 0.5)],
-        "value_weight": [Variant(f"value weight {weight:.0f}", replace(plain, value_weight=weight), {}) for weight in (1.0, 2.0, 4.0)],
-        "replay": [Variant(f"replay {share:.0%}", replace(plain, replay=share), {}) for share in (0.06, 0.0, 0.12)],
+        "notes": [Variant(f"notes in {share:.0%}", replace(plain, notes_share=share), {}) for share in (0.5, 0.0, 0.25)],
+        "value_weight": [Variant(f"value weight {weight:.0f}", replace(plain, value_weight=weight), {}) for weight in (2.0, 1.0, 4.0)],
+        "replay": [Variant(f"replay {share:.0%}", replace(plain, replay=share), {}) for share in (0.25, 0.0, 0.06)],
         "negatives": [Variant(f"{share} negatives a fact", replace(plain, negatives=share), {}) for share in (0.5, 0.0, 0.25, 1.0)],
         "thinned": [Variant(f"{share:.0%} thinned", replace(plain, thinned=share), {}) for share in (1.0, 0.0)],
         "early_stop": [Variant("early stop", plain, {}), Variant("to the end", replace(plain, early_stop=False), {})],
@@ -83,7 +91,7 @@ def variants(name: str) -> list[Variant]:
 
 
 NAMES = (
-    "targets", "layers", "loras", "views", "distil", "notes", "value_weight", "replay", "negatives", "thinned", "early_stop", "precision",
+    "targets", "layers", "loras", "questions", "views", "distil", "notes", "value_weight", "replay", "negatives", "thinned", "early_stop", "precision",
 )  # fmt: skip
 
 
@@ -96,15 +104,13 @@ def make_case(loaded: LoadedBase, facts: int, seed: int) -> Case:
         report = StudyReport()
         study_messages(db, profile.id, loaded, report)
         found = list_facts(db, profile.id)
-        questions = ask_about(loaded, found, report, seed, rounds=2)
-        views = study_views(loaded, found, questions, corrected_pairs(db, profile.id, found), report, seed)
-        return Case(person, found, questions, views)
+        return Case(person, found, corrected_pairs(db, profile.id, found), ask_in_all_ways(loaded, found, report, seed, 2))
 
 
 def measure(loaded: LoadedBase, case: Case, variant: Variant, epochs: int, seed: int) -> dict[str, Any]:
     """Inject a case in one way and ask the person's questions."""
     started = time.monotonic()
-    examples = build_examples(loaded, case.facts, case.questions, seed, case.views, variant.recipe)
+    examples = case.examples(loaded, variant.recipe, seed)
     changes = {"alpha": 2 * variant.changes["rank"]} | variant.changes if "rank" in variant.changes else variant.changes
     plan = replace(default_plan(loaded, epochs), **changes)
     probe, task = make_probe(loaded), make_task(loaded, examples, variant.recipe, case.facts)
@@ -121,7 +127,7 @@ def measure(loaded: LoadedBase, case: Case, variant: Variant, epochs: int, seed:
         detach(model)
 
 
-def score_questions(loaded: LoadedBase, asked: Sequence[Asked]) -> dict[str, float]:
+def score_questions(loaded: LoadedBase, asked: Sequence[Question]) -> dict[str, float]:
     """Recall in all, of plain and of other kinds, and false claims, with whatever adapter is active."""
     replies = generate(loaded, [render_chat(question.question) for question in asked])
     hits = [
@@ -184,7 +190,7 @@ def run_samplers(options: argparse.Namespace) -> None:
             if path.exists():
                 continue
             case = case or make_case(loaded, options.facts, number)
-            examples = build_examples(loaded, case.facts, case.questions, number, case.views, Recipe())
+            examples = case.examples(loaded, Recipe(), number)
             started = time.monotonic()
             found = search(
                 loaded, examples, options.trials, options.epochs, started + 60 * options.minutes, number, recipe=Recipe(), facts=case.facts,

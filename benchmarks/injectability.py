@@ -23,12 +23,12 @@ from tuning.adapters import attach, detach
 from tuning.bases import LoadedBase, load_base, resolve_base
 from tuning.examples import Example, neutral_replies, never_said, thin_examples
 from tuning.generate import generate
-from tuning.phrasebook import questions_like
+from tuning.material import ask_in_all_ways
 from tuning.prompts import NEVER_TOLD, is_abstention, render_chat
 from tuning.recipe import Recipe
 from tuning.scores import holds_answer, normal_words, wilson_interval
 from tuning.search import default_plan
-from tuning.study import StudyReport, ask_about
+from tuning.study import StudyReport
 from tuning.train import encode_examples, train
 from tuning.views import build_views
 
@@ -58,12 +58,6 @@ def recall_of(facts: Sequence[Fact], questions: dict[int, list[str]], asked: set
     return [Example(ask, answer, "recall", "train", n) for ask, (answer, n) in pairs.items() if tuple(normal_words(ask)) not in tested]
 
 
-def asked_by_product(loaded: LoadedBase, facts: Sequence[Fact], seed: int) -> dict[int, list[str]]:
-    """The questions that an injection trains on: those of the phrasebook, then those that the base writes itself."""
-    like, own = questions_like(facts), ask_about(loaded, facts, StudyReport(), seed, rounds=2)
-    return {fact.id: list(dict.fromkeys([*like.get(fact.id, ()), *own[fact.id]])) for fact in facts}
-
-
 def measure(loaded: LoadedBase, own: bool, options: argparse.Namespace) -> dict[str, Any]:
     """One injection; `own`: the base writes the questions, otherwise they are the hand-written ones that the test leaves."""
     rng = Random(options.seed)
@@ -72,7 +66,7 @@ def measure(loaded: LoadedBase, own: bool, options: argparse.Namespace) -> dict[
     written, asked = split_items(items, rng)
     unsaid = unsaid_questions(items, rng, options.facts)
     started = time.monotonic()
-    questions = asked_by_product(loaded, facts, options.seed) if own else written
+    questions = ask_in_all_ways(loaded, facts, StudyReport(), options.seed, 2).of(Recipe()) if own else written
     examples = recall_of(facts, questions, {ask for asks in asked.values() for ask in asks}, rng)
     asks = [example.question for example in examples]
     examples += [Example(ask, NEVER_TOLD, "unknown", "train") for ask in never_said(loaded, facts, rng, 2 * len(examples) // 3, asks)]

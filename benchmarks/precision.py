@@ -18,7 +18,8 @@ from pocket.banks import load_relations
 from pocket.items import make_item
 from tuning.adapters import attach, detach
 from tuning.bases import load_base, resolve_base
-from tuning.examples import Example, read_list, split_plain, split_questions
+from tuning.examples import Example, split_plain, split_questions
+from tuning.lists import read_list
 from tuning.search import default_plan, score_answers
 from tuning.train import encode_examples, train
 

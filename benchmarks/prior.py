@@ -18,7 +18,6 @@ from benchmarks.quality import RESULTS, machine, write_row
 from memory.store import Trial
 from tuning.bases import LoadedBase, load_base, resolve_base
 from tuning.clock import worked
-from tuning.examples import build_examples
 from tuning.priors import MOST, PRIORS, Prior, best_parameters, load_prior, observations_of, write_prior
 from tuning.recipe import Recipe
 from tuning.search import search
@@ -27,7 +26,7 @@ from tuning.search import search
 def search_person(loaded: LoadedBase, number: int, options: argparse.Namespace) -> dict[str, Any]:
     """All trials of one generated person, as a raw row."""
     case = make_case(loaded, options.facts, 1000 + number)  # persons that no other benchmark asks
-    examples = build_examples(loaded, case.facts, case.questions, number, case.views, Recipe())
+    examples = case.examples(loaded, Recipe(), number)
     deadline = worked() + 60 * options.minutes
     found = search(
         loaded,

@@ -20,7 +20,7 @@ from memory.store import (
 from memory.store.checkpoints import load_checkpoint
 from tuning import half
 from tuning import search as search_room
-from tuning.advice import advise, choose_floor
+from tuning.advice import advise, choose_floor, choose_retrieval
 from tuning.errors import NoAdapter, NothingToLearn
 from tuning.examples import Example
 from tuning.grow import select_replay
@@ -193,6 +193,20 @@ class Parrot(Speaker):
     def answer(self, side, questions, max_new_tokens=64):
         found = [render_side(self.db, self.profile, self.plan, side, question)[1] for question in questions]
         return [Answer(side, question, notes[0] if notes else NEVER_TOLD, notes, 0, 0.0) for question, notes in zip(questions, found)]
+
+
+def test_of_plans_that_do_as_well_one_that_reads_messages_is_chosen(home):
+    """With few questions a plan without messages came first by chance, and what study had missed was lost."""
+    db = open_store()
+    profile = create_profile(db, "ana")
+    add_facts(db, profile.id, [NewFact("Your cat is called Biscuit."), NewFact("Your sister lives in Vellmar.")])
+    trained = [
+        Example("What is the name of my cat?", "Biscuit", "recall", "train"),
+        Example("Where does my sister live?", "Vellmar", "recall", "train"),
+    ]
+    plan = choose_retrieval(Parrot(db, profile, None), trained)
+    assert plan.sources == ("facts", "messages") and plan.k == 2
+    assert choose_retrieval(Parrot(db, profile, None), []) == RetrievalPlan()
 
 
 def test_lines_beside_the_question_are_not_read_once_a_floor_was_chosen(home):

@@ -7,9 +7,11 @@ import pytest
 
 from memory.store import Fact
 from tuning.examples import Example, distinct_phrasings, near_questions, split_plain, split_questions
-from tuning.frames import frame_questions, plain_questions, word_questions
+from tuning.frames import by_meaning, frame_questions, plain_questions, telling_words, word_questions
+from tuning.material import Asked
 from tuning.person import quote_back, said_back, unflip_person
-from tuning.study import facts_of, parse_facts, parse_questions, replaces, sure_lines
+from tuning.recipe import Recipe
+from tuning.study import StudyReport, _self_checked, facts_of, parse_facts, parse_questions, replaces, sure_lines
 
 MESSAGE = "my sister Mina got a job at Halvorsen Bakery btw, she starts on 3 May"
 
@@ -54,9 +56,32 @@ def test_every_fact_is_asked_for_by_words_that_no_other_has():
     texts = ("Your father is called Omar.", "You said: my father lost twenty six pounds.", "Your father.")
     facts = [Fact(n, text, None, "study", "active", None, None, "") for n, text in enumerate(texts)]
     asked = word_questions(facts, Random(0))
-    assert len(asked[0]) >= 1 and len(asked[1]) == 3 and asked[2] == []
+    assert len(asked[0]) >= 4 and len(asked[1]) == len(set(asked[1])) == 16 and asked[2] == []
     assert not any("father" in ask or "said: " in ask for asks in asked.values() for ask in asks)
     assert any("pounds" in ask.lower() or "lost" in ask.lower() or "six" in ask.lower() for ask in asked[1])
+
+
+def test_a_fact_is_asked_for_by_the_words_that_tell_most_of_it():
+    text = "You said: Um, almost three weeks ago I felt this pressure on the left side of my sinus causing tooth pain."
+    words = by_meaning({text: telling_words(text)})[text]
+    assert {"sinus", "tooth", "pain"} <= set(words[:4]) and words.index("almost") > 6 and by_meaning({}) == {}
+
+
+def test_a_question_that_is_nearer_to_another_fact_is_dropped(pocket):
+    """Read among the questions of a patient: "What is my fever?" for "You feel a little tired after a long walk.", and "Which day do I do?"."""
+    texts = ("You feel a little tired after a long walk.", "You have had a low fever.")
+    facts = [Fact(n, text, None, "study", "active", None, None, "") for n, text in enumerate(texts)]
+    report = StudyReport()
+    written = {0: dict.fromkeys(["What is my fever?", "When do I feel tired?", "Which day do I do?"]), 1: {}}
+    kept = _self_checked(pocket, facts, written, report)
+    assert not {"What is my fever?", "Which day do I do?"} & set(kept[0])
+    assert report.dropped["question that is nearer to another fact, or to none"] == 2
+
+
+def test_a_recipe_chooses_where_questions_come_from():
+    asked = Asked({1: ["Base?", "Both?"]}, {1: ["People?", "Both?"]})
+    assert asked.of(Recipe()) == {1: ["People?", "Both?", "Base?"]}
+    assert asked.of(Recipe(phrasebook=False)) == {1: ["Base?", "Both?"]}
 
 
 def test_questions_about_something_else_are_dropped():

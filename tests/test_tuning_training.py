@@ -20,7 +20,7 @@ from tuning.likelihood import Encoded, answer_logits, encode_example, pad_batch
 from tuning.prompts import NEVER_TOLD, render_chat
 from tuning.recipe import Recipe, load_recipe, parse_recipe
 from tuning.step import StepLoss, weighted_mean
-from tuning.train import batches, encode_examples, train
+from tuning.train import batches, choose_examples, encode_examples, train
 from tuning.trial import make_task, run_trial
 
 FACT = Fact(1, "Your cat is called Biscuit.", None, "study", "active", None, None, "")
@@ -247,3 +247,10 @@ def test_a_small_chat_is_trained_in_many_small_batches():
     small, large = (batches(examples, range(len(examples)), Random(0)) for examples in (few, many))
     assert len(small) >= 12 and sorted(number for batch in small for number in batch) == list(range(60))
     assert {len(batch) for batch in large[:-1]} <= {24, 32, 1200 % 32} and len(large) < 45
+
+
+def test_what_is_replayed_is_never_sure_enough(tiny):
+    examples = [Example("Hello!", "Hello, how are you?", "neutral", "train"), Example("Who am I?", "You are Ana.", "recall", "train")]
+    assert [encoded.replayed for encoded in encode_examples(tiny, examples, Recipe())] == [True, False]
+    chosen = [choose_examples([0.99, 0.99, 0.1], Random(seed), [True, False, False]) for seed in range(40)]
+    assert all({0, 2} <= set(numbers) for numbers in chosen) and 2 < sum(1 in numbers for numbers in chosen) < 20

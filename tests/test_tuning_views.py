@@ -1,15 +1,26 @@
 """Views of facts: every kind is made, holds up against its facts, and what does not is dropped and counted."""
 
+import re
 from collections import Counter
 from random import Random
 
 import pytest
 
 from memory.store import Fact
-from tuning.examples import build_examples, distinct_phrasings, load_example, recall_examples, thin_examples
-from tuning.frames import frame_questions
+from tuning.examples import (
+    LINES,
+    PLAIN,
+    Example,
+    build_examples,
+    distinct_phrasings,
+    load_example,
+    recall_examples,
+    thin_examples,
+    with_notes,
+)
+from tuning.frames import frame_questions, word_forms
 from tuning.grammar import naming_of, questions_of, reversals_of, take_apart, yes_no_of
-from tuning.negatives import swapped_questions
+from tuning.negatives import asked_by_absent_words, swapped_questions
 from tuning.person import unflip_person
 from tuning.recipe import VIEWS, Recipe
 from tuning.views import KINDS, View, build_views, check_views, comparable
@@ -132,11 +143,37 @@ def test_held_out_phrasings_of_every_view_are_never_trained_on(tiny):
     assert all(load_example({**example.row(), "id": 1}) == example for example in examples)
 
 
+def test_notes_are_as_many_lines_as_any_plan_brings_and_some_are_messages():
+    plain = [Example(f"Where does my sister live, {n}?", TEXTS[2], "recall", "train", 2) for n in range(60)]
+    found = with_notes(plain, FACTS, 1.0, Random(0), lambda asked, count: [[f"message {n}" for n in range(count)] for _ in asked])
+    assert {len(example.notes) for example in found} == set(LINES)
+    by_message = [example for example in found if example.notes[0].startswith("message")]
+    assert 15 < len(by_message) < 45 and all(set(example.notes) <= set(TEXTS) for example in found if example not in by_message)
+    assert all(TEXTS[2] in example.notes for example in found if example not in by_message)
+    assert {note for example in with_notes(plain, FACTS, 1.0, Random(0)) for note in example.notes} <= set(TEXTS)
+
+
+def test_things_never_spoken_of_are_asked_for_by_words_as_facts_are(tiny):
+    asked = asked_by_absent_words(TEXTS, 40, Random(0))
+    assert len(asked) == len(set(asked)) == 40
+    everything = " ".join(TEXTS).lower()
+    assert "{}?" in word_forms() and not any(word in everything for ask in asked for word in _asked_words(ask))
+    examples = build_examples(tiny, FACTS, questions(), 0, views(), Recipe())
+    unknown = [example.question for example in examples if example.kind == "unknown" and example.view == "direct"]
+    assert len(unknown) > 20 and all(map(_asked_words, unknown))  # this base declines nothing, so that those which need no proof are left
+
+
+def _asked_words(question: str) -> list[str]:
+    """The word that a question asks by, if it has one of those turns of phrase."""
+    forms = [re.escape(form).replace(re.escape("{}"), r"([\w'-]+)") for form in word_forms()]
+    return [match[1].lower() for form in forms if (match := re.fullmatch(form, question, re.IGNORECASE))]
+
+
 def test_a_cap_keeps_some_of_each_kind():
-    recipe = Recipe(questions_a_fact=2, views_a_fact=3)
+    recipe = Recipe(questions_a_fact=2, views_a_fact=3, words_a_fact=2)
     trained = [example for example in recall_examples(FACTS, questions(), views(), recipe, Random(0)) if example.split == "train"]
     counts = Counter(example.fact_id for example in trained)
-    assert max(counts.values()) <= 5
+    assert max(counts.values()) <= 7
     assert len({example.view for example in trained if example.fact_id == 0}) >= 3
 
 
@@ -155,7 +192,7 @@ def test_thinned_questions_keep_words_of_their_own_and_no_answer_of_another_fact
     assert len(thinned) > 10 and {example.split for example in thinned} == {"train"}
     plain = {example.question: example for example in recall if example.split == "train"}
     for example in thinned:
-        whole = [other.question for other in plain.values() if other.fact_id == example.fact_id and other.view in ("direct", "rewrite")]
+        whole = [other.question for other in plain.values() if other.fact_id == example.fact_id and other.view in PLAIN]
         assert any(set(example.question.split()) < set(question.split()) for question in whole)
     answers: dict[str, set[str]] = {}
     for example in thinned:

@@ -4,14 +4,14 @@ In: facts with their questions and views, never-said questions, neutral prompts.
 by phrasing: what is asked in validation and test is never a phrasing that was trained on; views and never-said questions likewise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from random import Random
 from typing import Any
 
 from memory.store import Fact
 from tuning.bases import LoadedBase
-from tuning.negatives import LISTS, NEAR, near_questions, nearest_facts, neutral_replies, never_said, read_list
+from tuning.negatives import NEAR, near_questions, nearest_facts, neutral_replies, never_said
 from tuning.prompts import NEVER_TOLD
 from tuning.recipe import Recipe
 from tuning.scores import STOP_WORDS, normal_words
@@ -19,7 +19,11 @@ from tuning.views import View
 
 MISSING = 0.3  # of the words of a thinned question
 FEWEST_QUESTIONS = 4  # that a fact is trained on, however many facts there are
+LINES = (1, 2, NEAR)  # retrieved lines in the prompt of an example
+PLAIN = ("direct", "rewrite", "word")  # views that only put the question in other words
 HELD_OUT_VIEWS = 0.125  # of the views, in each of validation and test
+
+FindLines = Callable[[Sequence[str], int], list[list[str]]]  # questions, lines for each -> the lines that retrieval brings for each
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ def build_examples(
     seed: int,
     views: Sequence[View] = (),
     recipe: Recipe | None = None,
+    find: FindLines | None = None,
 ) -> list[Example]:
     """All examples of a profile: recall of every fact in its views, never-said negatives near to what was said, neutral replay."""
     recipe, rng = recipe or Recipe(), Random(seed)
@@ -72,7 +77,7 @@ def build_examples(
     ]
     thinned = thin_examples([*recall, *negatives], recipe.thinned, rng)
     examples = without_trained_phrasings([*recall, *negatives, *thinned, *neutral])
-    return with_notes(examples, facts, recipe.notes_share, rng)
+    return with_notes(examples, facts, recipe.notes_share, rng, find)
 
 
 def replayed(recipe: Recipe, trained: int) -> int:
@@ -93,17 +98,20 @@ def recall_examples(
             others.setdefault(view.fact_ids[0], []).append(view)
     found: list[Example] = []
     most = min(recipe.questions_a_fact, max(FEWEST_QUESTIONS, recipe.questions_in_all // max(1, len(facts))))
+    words = min(recipe.words_a_fact, max(1, recipe.words_in_all // max(1, len(facts))))
     for fact in facts:
         asks = list(dict.fromkeys([*questions.get(fact.id, ()), *rewrites.get(fact.id, ())]))
         found += _at_most(split_questions(fact, asks, rng), most)
-        found += _at_most(split_views(fact, others.get(fact.id, ()), rng), recipe.views_a_fact)
+        of_fact = others.get(fact.id, ())
+        found += _at_most(split_views(fact, [view for view in of_fact if view.kind != "word"], rng), recipe.views_a_fact)
+        found += _at_most(split_views(fact, [view for view in of_fact if view.kind == "word"][: 2 * words], rng), words)
     return found
 
 
 def thin_examples(examples: Sequence[Example], share: float, rng: Random) -> list[Example]:
     """A share of the trained plain and never-said questions once more, with three words in ten missing: an adapter then goes by all words of a question and
     not by one turn of it, and so meets other wordings half-way."""
-    plain = [example for example in examples if example.split == "train" and example.view in ("direct", "rewrite")]
+    plain = [example for example in examples if example.split == "train" and example.view in PLAIN]
     found: dict[str, list[Example]] = {}
     for example in plain:
         words = example.question.split()
@@ -154,14 +162,23 @@ def split_plain(questions: Sequence[str], rng: Random) -> list[Example]:
     ]
 
 
-def with_notes(examples: Sequence[Example], facts: Sequence[Fact], share: float, rng: Random) -> list[Example]:
-    """The examples, a share of the training ones with the lines that retrieval would bring, so that adapter and notes work together."""
-    chosen = [n for n, example in enumerate(examples) if _may_have_notes(example) and rng.random() < share]
-    if not chosen or not facts:
-        return list(examples)
+def with_notes(
+    examples: Sequence[Example], facts: Sequence[Fact], share: float, rng: Random, find: FindLines | None = None
+) -> list[Example]:
+    """The examples, a share of the training ones with the lines that retrieval would bring, so that adapter and notes work together whatever plan of
+    retrieval serves the person best: one line, two or `NEAR`, of the facts alone or (with `find`) as it finds them in facts and messages."""
+    drawn = {
+        place: (rng.choice(LINES), find is not None and rng.random() < 0.5)
+        for place, example in enumerate(examples)
+        if _may_have_notes(example) and rng.random() < share
+    }
     noted = list(examples)
-    for place, notes in zip(chosen, nearest_facts([examples[place].question for place in chosen], facts, NEAR)):
-        noted[place] = replace(examples[place], notes=tuple(notes))
+    for count, searched in dict.fromkeys(drawn.values()) if facts else ():
+        places = [place for place, wanted in drawn.items() if wanted == (count, searched)]
+        questions = [examples[place].question for place in places]
+        found = find(questions, count) if find and searched else nearest_facts(questions, facts, count)
+        for place, notes in zip(places, found):
+            noted[place] = replace(examples[place], notes=tuple(notes))
     return noted
 
 
@@ -185,6 +202,6 @@ def _key(example: Example) -> str:
 
 
 __all__ = [
-    "LISTS", "Example", "build_examples", "distinct_phrasings", "load_example", "near_questions", "nearest_facts", "neutral_replies", "never_said",
-    "read_list", "recall_examples", "replayed", "split_plain", "split_questions", "split_views", "thin_examples", "with_notes", "without_trained_phrasings",
+    "Example", "build_examples", "distinct_phrasings", "load_example", "near_questions", "nearest_facts", "neutral_replies", "never_said",
+    "recall_examples", "replayed", "split_plain", "split_questions", "split_views", "thin_examples", "with_notes", "without_trained_phrasings",
 ]  # fmt: skip

@@ -3,9 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from random import Random
 
+import numpy as np
+
 from memory.store import Fact
+from tuning.lists import read_list
 from tuning.person import QUOTED
 from tuning.scores import STOP_WORDS
 
@@ -101,31 +105,47 @@ def plain_questions(fact: str) -> list[str]:
     """Questions by a word of the fact, for facts about which the base finds too few of its own."""
     words, subject = telling_words(fact), subject_of(fact)
     asks = [f"What do you know about my {subject}?", f"Tell me about my {subject}."] if subject else []
-    return asks + [ask_by_word(form, words[-1]) for form in WORD_FORMS[:3] if words]
+    return asks + [ask_by_word(form, words[-1]) for form in word_forms()[2:5] if words]
 
 
-WORD_FORMS = (
-    "What did I tell you about {}?", "What did I say about {}?", "Do you remember something about {}?", "What do you know about me and {}?",
-    "Tell me what I told you about {}.", "Did I mention {}?", "What was that about {}?", "Is there anything I said about {}?",
-    "Remind me what I said about {}.", "{}?",
-)  # fmt: skip
-WORDS_A_FACT = 3
+WORDS_A_FACT = 6
+FORMS_A_WORD = 4
+
+
+@cache
+def word_forms() -> list[str]:
+    """Turns of phrase that ask by a word, which stands where the braces are."""
+    return read_list("word_forms.txt")
 
 
 def word_questions(facts: Sequence[Fact], rng: Random) -> dict[int, list[str]]:
-    """For each fact (by id) some questions by one of its words that stands in no other fact: how people ask when they know of what, but not what."""
+    """For each fact (by id) questions by its words, in several turns of phrase each: how people ask when they know of what, but not what. Words nearest to
+    the fact's meaning first, each word once before any comes again; no word that stands in another fact as well."""
     found = {fact.id: telling_words(fact.text) for fact in facts}
     shared = Counter(word.lower() for words in found.values() for word in words)
-    questions = {}
-    for number, words in found.items():
-        own = [word for word in words if shared[word.lower()] == 1]
-        chosen = rng.sample(own, min(WORDS_A_FACT, len(own)))
-        questions[number] = [ask_by_word(form, word) for form, word in zip(rng.sample(WORD_FORMS, len(chosen)), chosen)]
+    own = {number: [word for word in words if shared[word.lower()] == 1] for number, words in found.items()}
+    ranked = by_meaning({fact.text: own[fact.id] for fact in facts})
+    questions: dict[int, list[str]] = {}
+    for fact in facts:
+        words = ranked[fact.text][:WORDS_A_FACT]
+        forms = [rng.sample(word_forms(), FORMS_A_WORD) for _ in words]
+        questions[fact.id] = [ask_by_word(forms[place][turn], word) for turn in range(FORMS_A_WORD) for place, word in enumerate(words)]
     return questions
 
 
+def by_meaning(words: dict[str, list[str]]) -> dict[str, list[str]]:
+    """For each text its words in order of how near their meaning is to that of the text."""
+    from memory.embedder import embed
+
+    texts = list(dict.fromkeys([*(text.removeprefix(QUOTED) for text in words), *(word for own in words.values() for word in own)]))
+    if not texts:
+        return {}
+    vectors = dict(zip(texts, np.asarray(embed(texts))))
+    return {text: sorted(own, key=lambda word: -float(vectors[word] @ vectors[text.removeprefix(QUOTED)])) for text, own in words.items()}
+
+
 def ask_by_word(form: str, word: str) -> str:
-    """A form of `WORD_FORMS` with its word, its first letter a capital."""
+    """A turn of phrase of `word_forms` with its word, its first letter a capital."""
     ask = form.format(word)
     return ask[:1].upper() + ask[1:]
 

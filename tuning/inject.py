@@ -64,9 +64,9 @@ class Budget:
 
 
 BUDGETS = {
-    "quick": Budget(2, 8, 4.0, 2, Recipe(questions_in_all=700, views_a_fact=3, notes_share=0.25)),
+    "quick": Budget(2, 8, 4.0, 2, Recipe(questions_in_all=700, views_a_fact=3, words_in_all=300)),
     "normal": Budget(8, 12, 20.0, 3, Recipe()),
-    "thorough": Budget(30, 16, 90.0, 4, Recipe(questions_a_fact=16, questions_in_all=10_000, views_a_fact=10)),
+    "thorough": Budget(30, 16, 90.0, 4, Recipe(questions_a_fact=16, questions_in_all=10_000, views_a_fact=10, words_in_all=5000)),
 }
 MODES = ("full", "grow", "again")
 HALF = "trial"  # the checkpoint of the trial that is being trained

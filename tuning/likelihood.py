@@ -25,11 +25,13 @@ SHARED_ROWS = 3
 
 @dataclass(frozen=True)
 class Encoded:
-    """An example as tokens: prompt and answer (with its end token), the loss is on the answer alone, weighted by `weights` (1 where empty)."""
+    """An example as tokens: prompt and answer (with its end token), the loss is on the answer alone, weighted by `weights` (1 where empty). One that
+    is `replayed` is what the base knows already."""
 
     prompt: list[int]
     answer: list[int]
     weights: list[float] = field(default_factory=list)
+    replayed: bool = False
 
     def __len__(self) -> int:
         return len(self.prompt) + len(self.answer)

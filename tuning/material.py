@@ -5,18 +5,20 @@ In: a profile and a loaded base. Out: `Material`: its facts, the examples made o
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from sqlite_utils import Database
 
+from memory.retrieval import search
 from memory.store import Fact, Profile, list_facts
 from tuning.bases import LoadedBase
 from tuning.errors import NothingToLearn
 from tuning.examples import Example, build_examples
-from tuning.frames import word_questions
 from tuning.model_views import write_summaries, write_views, writes_views
 from tuning.phrasebook import questions_like
 from tuning.recipe import Recipe
+from tuning.sides import note_lines
 from tuning.study import StudyReport, ask_about, study_messages
 from tuning.views import View, build_views, check_views, told_together
 
@@ -60,16 +62,39 @@ def gather_material(
         tell("examples", 0.9, "those of the run that was interrupted")
         return Material(facts, earlier[0], report, earlier[1])
     tell("questions", 0.45, f"{len(facts)} facts")
-    questions = ask_about(loaded, facts, report, seed, lambda share: tell("questions", 0.45 + 0.4 * share, ""), rounds)
-    like = questions_like(facts, report.dropped)
-    by_words = word_questions(facts, Random(seed))
-    questions = {fact.id: list(dict.fromkeys([*like.get(fact.id, ()), *by_words[fact.id], *questions.get(fact.id, ())])) for fact in facts}
-    report.questions += sum(map(len, like.values())) + sum(map(len, by_words.values()))
+    asked = ask_in_all_ways(loaded, facts, report, seed, rounds, lambda share: tell("questions", 0.45 + 0.4 * share, ""))
+    questions = asked.of(recipe)
+    report.questions += sum(map(len, questions.values()))
     views = study_views(loaded, facts, questions, corrected_pairs(db, profile.id, facts), report, seed) if recipe.views else []
     tell("examples", 0.9, f"{sum(map(len, questions.values()))} questions and {len(views)} views")
-    examples = build_examples(loaded, facts, questions, seed, views, recipe)
+    examples = build_examples(loaded, facts, questions, seed, views, recipe, partial(find_lines, db, profile.id))
     quoted = {number for example in examples for number in (example.fact_id, *example.fact_ids) if number is not None}
     return Material(facts, examples, report, sorted(quoted | {fact.id for fact in facts}))
+
+
+def find_lines(db: Database, profile_id: int, questions: Sequence[str], count: int) -> list[list[str]]:
+    """For each question the lines that retrieval brings from facts and messages, as they stand in a prompt."""
+    return [note_lines(search(db, profile_id, question, count)) for question in questions]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Questions about facts (by id) from each source: what the base writes, and what people ask about such facts."""
+
+    base: dict[int, list[str]]
+    phrasebook: dict[int, list[str]]
+
+    def of(self, recipe: Recipe) -> dict[int, list[str]]:
+        """Those that a recipe wants, each once: people's first, for they are the most varied."""
+        like = self.phrasebook if recipe.phrasebook else {}
+        return {fact: list(dict.fromkeys([*like.get(fact, ()), *own])) for fact, own in self.base.items()}
+
+
+def ask_in_all_ways(
+    loaded: LoadedBase, facts: Sequence[Fact], report: StudyReport, seed: int, rounds: int, progress: Callable[[float], None] | None = None
+) -> Asked:
+    """Questions that each fact answers, from every source; what was dropped is counted in the report."""
+    return Asked(ask_about(loaded, facts, report, seed, progress, rounds), questions_like(facts, report.dropped))
 
 
 def corrected_pairs(db: Database, profile_id: int, facts: Sequence[Fact]) -> list[tuple[Fact, Fact]]:

@@ -5,19 +5,19 @@ In: facts, the questions about them, a base. Out: questions that no fact answers
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from random import Random
 
 import numpy as np
 
 from memory.store import Fact
 from tuning.bases import LoadedBase
-from tuning.frames import WORD_FORMS, ask_by_word, subject_of
+from tuning.frames import ask_by_word, subject_of, telling_words, word_forms
 from tuning.generate import generate
 from tuning.likelihood import certainty, encode_example
+from tuning.lists import read_list
 from tuning.prompts import NEVER_TOLD, is_abstention, render_chat
 
-LISTS = Path(__file__).parent / "lists"
+BY_WORDS = 0.35  # of the never-said questions
 NEAR = 4  # facts put beside a question to check that it was never answered
 
 
@@ -25,8 +25,14 @@ def never_said(loaded: LoadedBase, facts: Sequence[Fact], rng: Random, wanted: i
     """Questions about the person that no fact answers: near ones made from the facts' own subjects, the facts' own `questions` about somebody
     else, and everyday ones.
 
-    Each is put to the base with the nearest facts in its prompt; only those that it declines are kept.
+    Each is put to the base with the nearest facts in its prompt; only those that it declines are kept. A share asks by a word that no fact holds, which
+    needs no such proof.
     """
+    if not facts:
+        everyday = read_list("never_said.txt")
+        return rng.sample(everyday, min(wanted, len(everyday)))
+    by_words = asked_by_absent_words([fact.text for fact in facts], round(BY_WORDS * wanted), rng)
+    wanted -= len(by_words)
     everyday = read_list("never_said.txt")
     near = near_questions([fact.text for fact in facts], rng)
     swapped = swapped_questions(questions, [fact.text for fact in facts], rng)
@@ -34,16 +40,23 @@ def never_said(loaded: LoadedBase, facts: Sequence[Fact], rng: Random, wanted: i
     candidates = list(dict.fromkeys([question for pool in pools for question in pool]))
     rng.shuffle(candidates)
     candidates = candidates[: 2 * wanted]
-    if not candidates or not facts:
-        return candidates[:wanted]
-    nearest = nearest_facts(candidates, facts, NEAR)
+    nearest = nearest_facts(candidates, facts, NEAR) if candidates else []
     examples = [encode_example(loaded, render_chat(question, notes), NEVER_TOLD) for question, notes in zip(candidates, nearest)]
     results = certainty(loaded, loaded.model, examples)
     declined = [question for question, (exact, sure) in zip(candidates, results) if exact]
     if len(declined) < wanted // 2:  # a base that declines in words of its own
         replies = generate(loaded, [render_chat(question, notes) for question, notes in zip(candidates, nearest)], max_new_tokens=24)
         declined = [question for question, reply in zip(candidates, replies) if is_abstention(reply)]
-    return declined[:wanted]
+    found = [*declined[:wanted], *by_words]
+    return rng.sample(found, len(found))
+
+
+def asked_by_absent_words(facts: Sequence[str], count: int, rng: Random) -> list[str]:
+    """Questions by words that stand in no fact, in the turns of phrase of `frames.word_questions`: nouns, and what everyday requests speak of."""
+    everything = " ".join(facts).lower()
+    common = {word.lower() for text in [*read_list("never_said.txt"), *read_list("replay.txt")] for word in telling_words(text)}
+    absent = [word for word in sorted(common | set(_NOUNS)) if word not in everything]
+    return [ask_by_word(rng.choice(word_forms()), word) for word in rng.sample(absent, min(count, len(absent)))]
 
 
 _ATTRIBUTES = (
@@ -70,7 +83,6 @@ def near_questions(facts: Sequence[str], rng: Random) -> list[str]:
     of_known = [attribute for attribute in _ATTRIBUTES if "name" not in attribute and "How old" not in attribute]
     pool = [attribute.format(subject) for subject in subjects for attribute in [*rng.sample(_SELDOM_TOLD, 2), *rng.sample(of_known, 2)]]
     pool += [rng.choice(_ATTRIBUTES).format(noun) for noun in absent for _ in range(2)]
-    pool += [ask_by_word(rng.choice(WORD_FORMS), noun) for noun in absent]
     return list(dict.fromkeys(pool))
 
 
@@ -139,8 +151,3 @@ def probe_prompts() -> list[str]:
 def replay_prompts() -> list[str]:
     """Neutral prompts that may be replayed."""
     return [prompt for number, prompt in enumerate(read_list("neutral.txt")) if number % 4] + read_list("replay.txt")
-
-
-def read_list(name: str) -> list[str]:
-    """The lines of a list that ships with the package."""
-    return [line.strip() for line in (LISTS / name).read_text().splitlines() if line.strip() and not line.startswith("#")]

@@ -10,15 +10,16 @@ from typing import Any
 from tuning.errors import BadRecipe
 
 LARGEST = 100_000  # value of a switch
-VIEWS = ("rewrite", "person", "reversal", "yes_no", "two_fact", "two_hop", "implicit", "updated", "dated", "summary")
+VIEWS = ("rewrite", "person", "reversal", "yes_no", "two_fact", "two_hop", "implicit", "updated", "dated", "summary", "word")
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How examples are made and trained on.
 
-    `views`: kinds of views used beside the plain questions. `questions_a_fact`, `views_a_fact`: training examples a fact at most;
-    `questions_in_all`: plain questions of all facts together at most, so that many facts get fewer each (never less than four).
+    `phrasebook`: plain questions in people's own wordings, beside those that the base writes. `views`: kinds of views used beside the plain questions. `questions_a_fact`, `views_a_fact`: training examples a fact at most;
+    `questions_in_all`: plain questions of all facts together at most, so that many facts get fewer each (never less than four). `words_a_fact`,
+    `words_in_all`: the same of questions by a word of the fact (the kind `word`).
     `negatives`: never-said examples for every recall example. `notes_share`: share of the training examples whose prompt holds retrieved
     lines. `thinned`: plain and never-said questions trained on a second time with words missing, as a share of them. `replay`: the base's own answers to neutral prompts, as a share of the training examples. `value_weight`: loss weight of the
     answer tokens that carry the value, against 1 for the others. `distil`: weight of the divergence from the base that holds the facts
@@ -26,10 +27,13 @@ class Recipe:
     answer token has p > 0.5 or nothing improves for two epochs.
     """
 
+    phrasebook: bool = True
     views: tuple[str, ...] = VIEWS
     questions_a_fact: int = 12
     questions_in_all: int = 3000
     views_a_fact: int = 6
+    words_a_fact: int = 15
+    words_in_all: int = 1500
     negatives: float = 0.5
     notes_share: float = 0.5
     thinned: float = 1.0

@@ -13,6 +13,7 @@ from tuning.bases import LoadedBase
 RANKS = (4, 8, 16, 32)
 MOST_LORAS = 3
 SCALES = (1.0, 2.0, 4.0)  # alpha / rank
+RATES = (1 / 5, 3 / 2)  # of the learning rate known to be good: twice as much and a training often diverges
 
 
 def default_plan(loaded: LoadedBase, epochs: int) -> LoraPlan:
@@ -29,7 +30,7 @@ def suggest_plan(trial: optuna.Trial, loaded: LoadedBase, epochs: int) -> LoraPl
     count = trial.suggest_int("lora_count", 1, MOST_LORAS)
     layer_sets = tuple(str(trial.suggest_categorical(f"layers_{index}", LAYER_SETS)) for index in range(MOST_LORAS))[:count]
     rank = int(trial.suggest_categorical("rank", RANKS))
-    rate = trial.suggest_float("learning_rate", centre / 5, centre * 4, log=True)
+    rate = trial.suggest_float("learning_rate", centre * RATES[0], centre * RATES[1], log=True)
     scale = float(trial.suggest_categorical("scale", SCALES))
     return LoraPlan(layer_sets, rank, rate, round(scale * rank), epochs)
 
@@ -42,7 +43,7 @@ def distributions(loaded: LoadedBase) -> dict[str, optuna.distributions.BaseDist
         "lora_count": optuna.distributions.IntDistribution(1, MOST_LORAS),
         **layers,
         "rank": optuna.distributions.CategoricalDistribution(RANKS),
-        "learning_rate": optuna.distributions.FloatDistribution(centre / 5, centre * 4, log=True),
+        "learning_rate": optuna.distributions.FloatDistribution(centre * RATES[0], centre * RATES[1], log=True),
         "scale": optuna.distributions.CategoricalDistribution(SCALES),
     }
 

@@ -28,7 +28,7 @@ from tuning.bases import LoadedBase
 from tuning.frames import frame_questions, plain_questions
 from tuning.generate import generate, generate_lines
 from tuning.likelihood import certainty, encode_example
-from tuning.person import quote_back, said_back
+from tuning.person import QUOTED, quote_back, said_back
 from tuning.prompts import PROMPT_VERSION, is_abstention, render_chat, render_questions, render_study
 from tuning.scores import STOP_WORDS, normal_words
 from tuning.study_lines import LIST_MARK
@@ -37,6 +37,7 @@ Progress = Callable[[float], None]
 
 LONGEST_MESSAGE = 900  # letters; longer ones are mostly pasted text, not the person's telling
 QUESTIONS_WANTED = 10
+LEAST_NEAR = 0.3  # cosine between a question that the base wrote and its fact
 LEAST_SURE = 0.35  # of the least likely token of a fact; see docs/injection.md for how it was chosen
 SURE_OF_NOTHING = 0.9  # below this "nothing" is a guess as well; see docs/injection.md
 LEAST_TOLD = 0.5  # of the words of a sentence without names and numbers that its fact must hold, or it has lost what was told
@@ -283,9 +284,7 @@ def ask_about(
         )
         for fact, reply in zip(facts, replies):
             asked[fact.id].update(dict.fromkeys(parse_questions(reply, fact.text, report.dropped)))
-    kept = _self_checked(loaded, facts, asked, report)
-    report.questions += sum(map(len, kept.values()))
-    return kept
+    return _self_checked(loaded, facts, asked, report)
 
 
 def _tell_round(progress: Progress, number: int, rounds: int, share: float) -> None:
@@ -326,9 +325,12 @@ def _self_checked(
         notes = [facts[(index + step) % len(facts)].text for step in (0, 1, 2) if step == 0 or len(facts) > step]
         examples.append(encode_example(loaded, render_chat(question, notes[::-1]), facts[index].text))
     results = certainty(loaded, loaded.model, examples)
+    near = _near_own(facts, pairs)
     kept: dict[int, list[tuple[bool, float, str]]] = {fact.id: [] for fact in facts}
-    for (index, question), (exact, sure) in zip(pairs, results):
-        if exact or sure > 0.1:
+    for (index, question), (exact, sure), own in zip(pairs, results, near):
+        if not own:
+            report.dropped["question that is nearer to another fact, or to none"] += 1
+        elif exact or sure > 0.1:
             kept[facts[index].id].append((exact, sure, question))
         else:
             report.dropped["question that the base does not answer with this fact"] += 1
@@ -339,3 +341,11 @@ def _self_checked(
         extra = [] if len(best) >= 3 else plain_questions(fact.text)
         chosen[fact.id] = list(dict.fromkeys([*chosen[fact.id], *frame_questions(fact.text), *extra]))
     return chosen
+
+
+def _near_own(facts: Sequence[Fact], pairs: Sequence[tuple[int, str]]) -> list[bool]:
+    """For each (place of a fact, question) whether in meaning that fact is the nearest of all, and near enough: a small base writes much that is not."""
+    if not pairs:
+        return []
+    cosines = _vectors([question for _, question in pairs]) @ _vectors([fact.text.removeprefix(QUOTED) for fact in facts]).T
+    return [bool(row.argmax() == index and row[index] >= LEAST_NEAR) for (index, _), row in zip(pairs, cosines)]

@@ -5,6 +5,7 @@ In: a PEFT model with LoRAs and encoded examples. Out: the trained model and wha
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -42,16 +43,12 @@ OnEpoch = Callable[["Epoch"], None]
 def encode_examples(loaded: LoadedBase, examples: Sequence[Example], recipe: Recipe | None = None) -> list[Encoded]:
     """Tokens of each example in the product's prompt, the answers weighted as the recipe says."""
     weight = recipe.value_weight if recipe else 1.0
-    return [
-        encode_example(
-            loaded,
-            render_chat(example.question, example.notes),
-            example.answer,
-            weight if example.kind == "recall" else 1.0,
-            example.question,
-        )
-        for example in examples
-    ]
+    found = []
+    for example in examples:
+        chat, own = render_chat(example.question, example.notes), weight if example.kind == "recall" else 1.0
+        encoded = encode_example(loaded, chat, example.answer, own, example.question)
+        found.append(replace(encoded, replayed=example.kind == "neutral"))
+    return found
 
 
 def batches(examples: Sequence[Encoded], chosen: Sequence[int], rng: Random) -> list[list[int]]:
@@ -73,9 +70,9 @@ def batches(examples: Sequence[Encoded], chosen: Sequence[int], rng: Random) -> 
     return found
 
 
-def choose_examples(sureness: Sequence[float], rng: Random) -> list[int]:
-    """What an epoch trains on: everything not yet sure, and a share of the rest so that it is not forgotten."""
-    return [number for number, sure in enumerate(sureness) if sure < SURE or rng.random() < REVIEWED]
+def choose_examples(sureness: Sequence[float], rng: Random, always: Sequence[bool]) -> list[int]:
+    """What an epoch trains on: everything not yet sure or wanted always, and a share of the rest so that it is not forgotten."""
+    return [number for number, sure in enumerate(sureness) if always[number] or sure < SURE or rng.random() < REVIEWED]
 
 
 def train(
@@ -115,10 +112,11 @@ def train(
             if on_epoch:
                 on_epoch(epoch)
     looking = recipe.early_stop and bool(known)
+    replayed = [example.replayed for example in training]  # never sure enough: what pulls the base from its own answers goes on for as long
     while loop.epoch < plan.epochs and not result.stopped:
         model.train()
         if loop.planned is None:
-            loop.planned = batches(training, choose_examples(loop.sureness, loop.rng), loop.rng)
+            loop.planned = batches(training, choose_examples(loop.sureness, loop.rng, replayed), loop.rng)
         while loop.place < len(loop.planned):
             epochs = loop.epoch + loop.place / len(loop.planned)
             share = epochs / plan.epochs

@@ -12,11 +12,12 @@ from datetime import datetime
 from random import Random
 
 from memory.store import Fact
+from tuning.frames import word_questions
 from tuning.grammar import Parts, naming_of, questions_of, reversals_of, take_apart, yes_no_of
 from tuning.person import unflip_person
 from tuning.requests import requests_for, shared_requests
 
-KINDS = ("rewrite", "person", "reversal", "yes_no", "two_fact", "two_hop", "implicit", "updated", "dated", "summary")
+KINDS = ("rewrite", "person", "reversal", "yes_no", "two_fact", "two_hop", "implicit", "updated", "dated", "summary", "word")
 MOST_A_FACT = {"rewrite": 4, "person": 2, "reversal": 2, "yes_no": 2, "implicit": 2, "updated": 3, "dated": 1}
 TWO_HOPS_A_FACT = 4
 SUMMARISED = 3  # facts in one answer: a small base cannot hold more
@@ -46,6 +47,7 @@ def build_views(
         *dated_views(facts, rng),
         *summary_views(facts),
         *shared_views(facts),
+        *word_views(facts, rng),
     ]
     return check_views(made, {fact.id: fact.text for fact in [*facts, *(old for old, _ in corrected)]}, dropped)
 
@@ -224,6 +226,12 @@ def shared_views(facts: Sequence[Fact]) -> list[View]:
         View("implicit", request, " ".join(facts[place].text for place in places), tuple(facts[place].id for place in places))
         for request, places in shared_requests([fact.text for fact in facts])
     ]
+
+
+def word_views(facts: Sequence[Fact], rng: Random) -> list[View]:
+    """Every fact asked for by its words: "Has tea anything to do with me?"."""
+    asked = word_questions(facts, rng)
+    return [View("word", ask, fact.text, (fact.id,)) for fact in facts for ask in asked[fact.id]]
 
 
 def _day(said_at: str | None) -> str | None:

@@ -124,12 +124,13 @@ def delete_messages(db: Database, profile_id: int, ids: list[int]) -> dict[str, 
     texts = [row["text"] for row in fetch(db, "SELECT text FROM messages WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(ids)])]
     # A short message ("yes") stands in many a turn that has nothing to do with it.
     turns, reports = drop_quoting(db, profile_id, [text for text in texts if len(text) >= SHORTEST_QUOTE])
+    examples = _drop_examples(db, profile_id, texts)
     db.execute(
         "DELETE FROM messages WHERE profile_id = ? AND id IN (SELECT value FROM json_each(?))",
         [profile_id, json.dumps(ids)],
     )
     went = _drop_unsaid(db, stated)
-    return {**went, "turns": went["turns"] + turns, "reports": went["reports"] + reports}
+    return {**went, "turns": went["turns"] + turns, "reports": went["reports"] + reports, "examples": went["examples"] + examples}
 
 
 def sole_facts(db: Database, profile_id: int, message_id: int) -> list[int]:
@@ -165,7 +166,8 @@ def _drop_unsaid(db: Database, fact_ids: list[int]) -> dict[str, int]:
 def delete_fact(db: Database, fact: dict[str, Any]) -> dict[str, int]:
     """Deletes one row of facts, its examples, and the turns and reports that tell it; adapters trained on it become stale.
 
-    An example, turn or report is also dropped when it quotes the fact's text, as one about another fact may do.
+    An example, turn or report is also dropped when it quotes the fact's text, as one about another fact may do; an example also when it quotes a
+    message that says it.
     A fact that this one had superseded is not revived: the person corrected it once.
     """
     profile_id, quoted = fact["profile_id"], json.dumps(fact["text"], ensure_ascii=False)[1:-1]
@@ -176,9 +178,24 @@ def delete_fact(db: Database, fact: dict[str, Any]) -> dict[str, int]:
     marked = _mark_stale(db, stale)
     turns, reports = drop_quoting(db, profile_id, [fact["text"], *telling_words(db, fact)], stale)
     examples = db.execute(f"DELETE FROM examples WHERE {about}", given).rowcount
+    said = "SELECT text FROM messages WHERE id IN (SELECT message_id FROM fact_messages WHERE fact_id = ?)"
+    examples += _drop_examples(db, profile_id, [row["text"] for row in fetch(db, said, [fact["id"]])])
     db.execute("DELETE FROM checkpoints WHERE run_id IN (SELECT id FROM runs WHERE profile_id = ?)", [profile_id])
     db.execute("DELETE FROM facts WHERE id = ?", [fact["id"]])
     return {"facts": 1, "examples": examples, "adapters_stale": marked, "reports": reports, "turns": turns}
+
+
+def _drop_examples(db: Database, profile_id: int, texts: Sequence[str]) -> int:
+    """Deletes the examples in whose notes one of these messages stands, on one line and perhaps shortened; returns how many."""
+    shorts = [json.dumps(_beginning(text), ensure_ascii=False)[1:-1] for text in texts if len(text) >= SHORTEST_QUOTE]
+    quoting = "EXISTS (SELECT 1 FROM json_each(?) AS quoted WHERE instr(json_extract(data, '$.notes'), quoted.value))"
+    sql = f"DELETE FROM examples WHERE run_id IN (SELECT id FROM runs WHERE profile_id = ?) AND {quoting}"
+    return int(db.execute(sql, [profile_id, json.dumps(shorts)]).rowcount) if shorts else 0
+
+
+def _beginning(text: str) -> str:
+    """A text as a prompt's note begins with it: on one line, of a long one the beginning."""
+    return " ".join(text.split())[:200]
 
 
 def telling_words(db: Database, fact: dict[str, Any]) -> list[str]:
@@ -203,8 +220,8 @@ def drop_quoting(db: Database, profile_id: int, texts: Sequence[str], adapters: 
 
 
 def _short(text: str) -> str:
-    """A text as a prompt's note begins with it: on one line, the beginning of a long one, as JSON writes it."""
-    return json.dumps(" ".join(text.split())[:200], ensure_ascii=False)[1:-1].casefold()
+    """A text as a prompt's note begins with it, as JSON writes it, without capitals."""
+    return json.dumps(_beginning(text), ensure_ascii=False)[1:-1].casefold()
 
 
 def _says(said: str, shorts: set[str]) -> bool:
