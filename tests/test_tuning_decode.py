@@ -65,9 +65,9 @@ def test_padding_on_the_left_and_an_adapter_on_some_rows(pocket, model):
     positions = (mask.cumsum(1) - 1).clamp(min=0)
 
     def read():
-        first, cache = next_logits(pocket, ids, None, mask, positions, model, [True, False, True])
+        first, cache = next_logits(pocket, ids, None, mask, positions, model, [True, False, 0.5])
         more = torch.cat([mask, torch.ones(3, 1, dtype=torch.long)], 1)
-        second, _ = next_logits(pocket, torch.tensor([[8], [9], [10]]), cache, more, positions[:, -1:] + 1, model, [True, False, True])
+        second, _ = next_logits(pocket, torch.tensor([[8], [9], [10]]), cache, more, positions[:, -1:] + 1, model, [True, False, 0.5])
         return torch.stack([first, second])
 
     ours, theirs = both_ways(read)

@@ -23,7 +23,7 @@ from tuning import search as search_room
 from tuning.advice import advise, choose_floor, choose_retrieval
 from tuning.errors import NoAdapter, NothingToLearn
 from tuning.examples import Example
-from tuning.grow import select_replay
+from tuning.grow import REPLAYED, select_replay
 from tuning.inject import HALF, inject
 from tuning.priors import Prior
 from tuning.prompts import NEVER_TOLD
@@ -153,11 +153,11 @@ def test_a_run_that_fails_keeps_no_weights(person, tiny, monkeypatch):
 def test_growing_replays_some_of_every_old_fact():
     from random import Random
 
-    rows = [Example(f"q{fact}{n}", "a", "recall", "train", fact) for fact in (1, 2, 3) for n in range(6)]
+    rows = [Example(f"q{fact}{n}", "a", "recall", "train", fact) for fact in (1, 2, 3) for n in range(6 + 20 * (fact == 2))]
     rows += [Example(f"n{n}", "never", "unknown", "train") for n in range(20)] + [Example("hi", "Hello.", "neutral", "train")]
     chosen = select_replay([*rows, Example("held", "a", "recall", "test", 1)], [3], Random(0))
     counts = {fact: sum(example.fact_id == fact for example in chosen) for fact in (1, 2, 3)}
-    assert counts == {1: 2, 2: 2, 3: 6} and 1 <= sum(example.kind == "unknown" for example in chosen) < 15
+    assert counts == {1: 6, 2: REPLAYED, 3: 6} and sum(example.kind == "unknown" for example in chosen) == 20
     assert sum(example.kind == "neutral" for example in chosen) == 1 and all(example.split == "train" for example in chosen)
 
 

@@ -1,13 +1,14 @@
 """Both answers of a pair in one batch are those of one after the other, token for token, on the real embedded base."""
 
 import torch
+from peft.helpers import rescale_adapter_scale
 
 from memory.store import create_profile, open_store
 from tuning.decode import adapter_on
-from tuning.generate import Stream
+from tuning.generate import Stream, generate
 from tuning.pair import PairStream
 from tuning.prompts import render_chat
-from tuning.sides import Speaker
+from tuning.sides import WITH_LINES, Speaker
 from tuning.speed import with_speed
 
 QUESTIONS = (
@@ -29,7 +30,7 @@ def written(loaded, model, question, adapted, length=14):
 def test_answers_of_one_batch_are_those_of_one_after_the_other(pocket, model):
     joints = 0
     for place, question in enumerate(QUESTIONS):
-        adapted = [(True, False), (False, True), (True, True)][place % 3]
+        adapted = [(True, False), (False, 0.7), (1.0, 0.7), (0.7, 0.7)][place % 4]
         with with_speed(pair=False):
             apart, steps, joined = written(pocket, model, question, adapted)
         assert not joined
@@ -83,3 +84,25 @@ def test_the_next_turn_reads_only_what_is_new_and_answers_the_same(pocket, model
     first = speaker.stream("adapter", QUESTIONS[1])
     first.step()  # not done: nobody may take its cache
     assert speaker.stream("adapter", QUESTIONS[1]).stream.cache is None and first.step() in (True, False)
+
+
+def test_beside_retrieved_lines_the_adapter_acts_less_strongly_however_the_answer_is_written(pocket, model, home):
+    """Beside lines that hold the answer, an adapter at full strength outvoted them: both together recalled less than retrieval alone."""
+    speaker = Speaker(open_store(), create_profile(open_store(), "ana"), pocket, model)
+    asked = list(QUESTIONS[:2])
+    with rescale_adapter_scale(model, WITH_LINES):
+        expected = generate(pocket, [render_chat(question) for question in asked], 12)
+    assert [answer.text for answer in speaker.answer("hybrid", asked, 12)] == expected
+    assert [answer.text for answer in speaker.answer("adapter", asked, 12)] == generate(pocket, [render_chat(q) for q in asked], 12)
+    for paired in (True, False):
+        for question, text in zip(asked, expected):
+            streams = [speaker.stream(side, question) for side in ("hybrid", "base")]
+            for stream in streams:
+                stream.stream.max_new_tokens = 12
+            with with_speed(pair=paired):
+                pair = speaker.pair(streams)
+                while pair.step():
+                    pass
+            assert pair.texts[0] == text
+    with_lines, _ = speaker.read_both([5, 6, 7], [8, 9], WITH_LINES)
+    assert not torch.allclose(with_lines, speaker.read_both([5, 6, 7], [8, 9])[0], atol=1e-3)

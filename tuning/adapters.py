@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft.helpers import rescale_adapter_scale
 from safetensors.torch import load, save
 
 from memory.store import Adapter
@@ -108,12 +109,12 @@ def take_off(model: PeftModel | None) -> None:
 
 
 @contextmanager
-def with_side(model: PeftModel | None, adapter: bool) -> Iterator[None]:
-    """Answer with the adapter or as the bare base, whatever was active before."""
-    if model is None or adapter:
+def with_side(model: PeftModel | None, adapter: float) -> Iterator[None]:
+    """Answer with the adapter as strong as that: 1 as trained, 0 as the bare base, between them its LoRAs' scale times it."""
+    if model is None or adapter == 1:
         yield
         return
-    with model.disable_adapter():
+    with rescale_adapter_scale(model, float(adapter)) if adapter else model.disable_adapter():
         yield
 
 

@@ -84,16 +84,16 @@ def next_logits(
     mask: Tensor | None = None,
     positions: Tensor | None = None,
     model: PeftModel | None = None,
-    adapted: Sequence[bool] | None = None,
+    adapted: Sequence[float] | None = None,
 ) -> tuple[Tensor, Any]:
     """Logits after the last of `ids` (rows, n), and the cache, which is `None` at first.
 
     `mask` (rows, tokens read + n) is 0 where a row has only padding on its left, `positions` (rows, n) count from each row's first real token; without
-    them no row is padded. `adapted` says for each row whether the adapter of `model` acts; without it the model is taken as it stands.
+    them no row is padded. `adapted` says for each row how strongly the adapter of `model` acts (0 not at all); without it the model is taken as it stands.
     """
     if speed().decode and fits(loaded.model) and (cache is None or type(cache) is DynamicCache):
         cache = roomy_cache() if cache is None else cache
-        with with_side(model if adapted is not None else None, any(adapted or ())):
+        with with_side(model if adapted is not None else None, float(any(adapted or ()))):
             return Reading(loaded.model, ids, cache, mask, positions, adapted).logits(), cache
     options: dict[str, Any] = {} if mask is None else {"attention_mask": mask, "position_ids": positions}
     with adapter_on(model, adapted) if adapted is not None else adapter_on(None, ()):
@@ -107,7 +107,7 @@ class Reading:
     due = 1
 
     def __init__(
-        self, base: Any, ids: Tensor, cache: Any, mask: Tensor | None, positions: Tensor | None, adapted: Sequence[bool] | None
+        self, base: Any, ids: Tensor, cache: Any, mask: Tensor | None, positions: Tensor | None, adapted: Sequence[float] | None
     ) -> None:
         self.base, self.ids, self.cache, self.config = base, ids, cache, base.config
         self.read, new = int(cache.get_seq_length()), ids.shape[1]
@@ -118,7 +118,9 @@ class Reading:
         angles = positions[..., None].float() * base.model.rotary_emb.inv_freq.float()
         self.cos, self.sin = angles.cos()[:, :, None], angles.sin()[:, :, None]
         self.mask = self._mask(mask, new)
-        self.rows = torch.tensor([row for row, on in enumerate(adapted) if on]) if adapted is not None and not all(adapted) else None
+        some = adapted is not None and any(strength != 1 for strength in adapted)
+        self.rows = torch.tensor([row for row, strength in enumerate(adapted or ()) if strength]) if some else None
+        self.strengths = torch.tensor([float(strength) for strength in adapted or () if strength])[:, None, None] if some else None
 
     def _mask(self, mask: Tensor | None, new: int) -> Tensor | None:
         """Who sees whom, (1 or rows, 1, n, all); None where everybody sees everything."""
@@ -195,17 +197,17 @@ class Reading:
     def _add_loras(self, module: Any, states: Tensor, out: Tensor) -> None:
         """Add what the LoRAs of a linear layer make of its input, on the rows that they act on."""
         for a, b, scale in active_loras(module):
-            if self.rows is None:
+            if self.rows is None or self.strengths is None:
                 out.add_(linear(linear(states, a), b), alpha=scale)
             else:
-                out[self.rows] += scale * linear(linear(states[self.rows], a), b)
+                out[self.rows] += scale * self.strengths * linear(linear(states[self.rows], a), b)
 
 
 @contextmanager
-def adapter_on(model: PeftModel | None, rows: Sequence[bool]) -> Iterator[None]:
-    """The adapter acts on these rows of a batch in transformers' own pass: what its LoRAs add to the others is exactly 0."""
-    if model is None or all(rows) or not any(rows):
-        with with_side(model, any(rows)):
+def adapter_on(model: PeftModel | None, rows: Sequence[float]) -> Iterator[None]:
+    """The adapter acts as strongly as that on each row of a batch in transformers' own pass: where it is 0, what its LoRAs add is exactly 0."""
+    if model is None or len(set(rows)) <= 1:
+        with with_side(model, float(rows[0]) if rows else 0.0):
             yield
         return
     share = torch.tensor([float(row) for row in rows], device=model.device)[:, None, None]

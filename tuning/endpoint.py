@@ -22,7 +22,7 @@ from sqlite_utils import Database
 from memory.store import Profile, current_adapter
 from tuning.errors import EndpointFailed, NoAdapter
 from tuning.prompts import ChatMessage
-from tuning.sides import WITH_ADAPTER, WITH_NOTES, Answer, RetrievalPlan, load_plan, render_side
+from tuning.sides import WITH_ADAPTER, WITH_NOTES, Answer, RetrievalPlan, load_plan, render_side, strength_of
 
 KEY_VARIABLE = "KEEPSAKE_ENDPOINT_KEY"
 PATIENCE_SECONDS = 120.0
@@ -163,7 +163,7 @@ class RemoteSpeaker:
         model = endpoint.adapter if remembers and endpoint.adapter else endpoint.base
         body: dict[str, Any] = {"model": model, "messages": chat, "max_tokens": max_new_tokens, "temperature": 0.0}
         if endpoint.lora is not None:
-            body["lora"] = [{"id": endpoint.lora, "scale": strength if remembers else 0.0}]
+            body["lora"] = [{"id": endpoint.lora, "scale": strength * strength_of(side)}]
         return body
 
     def rest(self) -> None:

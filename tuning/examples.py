@@ -63,21 +63,26 @@ def build_examples(
     views: Sequence[View] = (),
     recipe: Recipe | None = None,
     find: FindLines | None = None,
+    told: Sequence[Fact] = (),
 ) -> list[Example]:
-    """All examples of a profile: recall of every fact in its views, never-said negatives near to what was said, neutral replay."""
+    """All examples of a profile: recall of every fact in its views, never-said negatives near to what was said, neutral replay.
+
+    `told` are all that the person told, where `facts` are only the new ones among them: nothing of it was never said.
+    """
+    told = told or facts
     recipe, rng = recipe or Recipe(), Random(seed)
     used = [view for view in views if view.kind in recipe.views]
     recall = recall_examples(facts, questions, used, recipe, rng)
     trained = [example for example in recall if example.split == "train"]
     asked = [example.question for example in trained if example.view in ("direct", "rewrite")]
     wanted = round(recipe.negatives * len(trained) * 1.5)  # a third of them is held out
-    negatives = split_plain(never_said(loaded, facts, rng, wanted, asked), rng)
+    negatives = split_plain(never_said(loaded, told, rng, wanted, asked), rng)
     neutral = [
         Example(prompt, answer, "neutral", "train") for prompt, answer in neutral_replies(loaded, rng, replayed(recipe, len(trained)))
     ]
     thinned = thin_examples([*recall, *negatives], recipe.thinned, rng)
     examples = without_trained_phrasings([*recall, *negatives, *thinned, *neutral])
-    return with_notes(examples, facts, recipe.notes_share, rng, find)
+    return with_notes(examples, told, recipe.notes_share, rng, find)
 
 
 def replayed(recipe: Recipe, trained: int) -> int:

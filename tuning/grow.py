@@ -27,8 +27,7 @@ from tuning.space import default_plan, first_parameters
 from tuning.study import StudyReport
 from tuning.trial import OnProgress, Task, make_task, run_trial, score_answers
 
-REPLAYED = 2  # training examples of an old fact that are trained on again
-NEGATIVES_REPLAYED = 0.3  # of the old never-said examples
+REPLAYED = 12  # training examples of an old fact that are gone through again; what the weights are still sure of only now and then
 RATE = 0.5  # of the plan's learning rate: the weights are not new
 EPOCHS = 0.6  # of the plan's epochs
 
@@ -67,7 +66,7 @@ def still_true(loaded: LoadedBase, old: Sequence[Example], new: Material) -> lis
 
 
 def select_replay(examples: Sequence[Example], fresh: Sequence[int], rng: Random) -> list[Example]:
-    """What a growing adapter trains on: everything about new facts, some of every old one, some negatives, the neutral replay."""
+    """What a growing adapter trains on: everything about new facts, much of every old one, the negatives, the neutral replay."""
     new, chosen, counts = set(fresh), [], dict[int, int]()
     for example in rng.sample(list(examples), len(examples)):
         if example.split != "train":
@@ -77,8 +76,6 @@ def select_replay(examples: Sequence[Example], fresh: Sequence[int], rng: Random
             counts[number] = counts.get(number, 0) + 1
             if counts[number] > REPLAYED:
                 continue
-        if example.kind == "unknown" and rng.random() > NEGATIVES_REPLAYED:
-            continue
         chosen.append(example)
     return chosen
 

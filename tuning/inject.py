@@ -47,7 +47,7 @@ from tuning.reporter import Reporter
 from tuning.resume import find_resumable, resumed_examples, resumed_search
 from tuning.search import SearchResult, TrialResult, default_plan, search
 from tuning.shared import Job, Place, search_shared
-from tuning.sides import RetrievalPlan, Speaker, base_of
+from tuning.sides import RetrievalPlan, Speaker, base_of, load_plan
 from tuning.study import StudyReport
 
 
@@ -161,7 +161,7 @@ def _run_stages(
     deadline = started + 60 * SEARCH_SHARE * settings["minutes"]
     found = _search(db, profile, reporter, loaded, prepared, settings, deadline)
     reporter.tell("retrieval", 0.9, "choosing what retrieval brings", force=True)
-    plan = choose_retrieval(Speaker(db, profile, loaded), prepared.examples)
+    plan = _kept_plan(db, profile, settings["mode"]) or choose_retrieval(Speaker(db, profile, loaded), prepared.examples)
     reporter.tell("advice", 0.94, "asking all sides what was held out", force=True)
     advice = advise_person(db, profile, loaded, found, plan, prepared.examples)
     reporter.tell("save", 0.98, "storing the adapter", force=True)
@@ -172,6 +172,13 @@ def _run_stages(
         "seconds": round(worked() - started, 1),
         "peak_memory_mb": peak_memory_mb(),
     }
+
+
+def _kept_plan(db: Database, profile: Profile, mode: str) -> RetrievalPlan | None:
+    """The retrieval plan of the adapter that grows: a few new facts are no reason to choose anew."""
+    current = current_adapter(db, profile.id) if mode == "grow" else None
+    row = current.metrics.get("retrieval") if current else None
+    return load_plan(row) if row else None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tuning.generate import encode_chat
 from tuning.prompts import ChatMessage
-from tuning.sides import WITH_ADAPTER, Speaker
+from tuning.sides import WITH_ADAPTER, Speaker, strength_of
 
 LIFTED = 1.0  # nats from which a token counts as lifted: about 2.7 times as likely as without the adapter
 MOST_LIFTED = 8
@@ -27,7 +27,7 @@ def measure_lift(speaker: Speaker, side: str, chat: Sequence[ChatMessage], answe
         tokens = list(speaker.loaded.tokenizer(answer, add_special_tokens=False)["input_ids"])
         if not tokens:
             return []
-        with_adapter, without = (_log_probabilities(logits, tokens) for logits in speaker.read_both(prompt, tokens))
+        with_adapter, without = (_log_probabilities(logits, tokens) for logits in speaker.read_both(prompt, tokens, strength_of(side)))
         lifts = (with_adapter - without).tolist()
         return [{"text": text, "lift": round(lift, 3)} for text, lift in zip(_pieces(speaker, tokens), lifts)]
 

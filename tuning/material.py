@@ -67,7 +67,7 @@ def gather_material(
     report.questions += sum(map(len, questions.values()))
     views = study_views(loaded, facts, questions, corrected_pairs(db, profile.id, facts), report, seed) if recipe.views else []
     tell("examples", 0.9, f"{sum(map(len, questions.values()))} questions and {len(views)} views")
-    examples = build_examples(loaded, facts, questions, seed, views, recipe, partial(find_lines, db, profile.id))
+    examples = build_examples(loaded, facts, questions, seed, views, recipe, partial(find_lines, db, profile.id), everything)
     quoted = {number for example in examples for number in (example.fact_id, *example.fact_ids) if number is not None}
     return Material(facts, examples, report, sorted(quoted | {fact.id for fact in facts}))
 

@@ -1,4 +1,4 @@
-"""Two answers of one model written in one batch, each row with or without the adapter: one pass a token for both panes.
+"""Two answers of one model written in one batch, each row with the adapter as strong as its side has it, or without: one pass a token for both panes.
 
 In: a model with its adapter and two `generate.Stream`s. Out: what they would write in turn, token for token. Their prompts are read one by one,
 since padding them to one length would cost more than it saves; from then on a pass serves both, until one answer has ended.
@@ -21,10 +21,10 @@ from tuning.speed import speed
 class PairStream:
     """Two answers being written: call `step()` until it returns False; `texts` is what stands so far.
 
-    `adapted` says for each whether the adapter acts. Models whose cache forgets (sliding windows) are written in turn.
+    `adapted` says for each how strongly the adapter acts (0 not at all, 1 as trained). Models whose cache forgets (sliding windows) are written in turn.
     """
 
-    def __init__(self, model: PeftModel | None, streams: Sequence[Stream], adapted: Sequence[bool]) -> None:
+    def __init__(self, model: PeftModel | None, streams: Sequence[Stream], adapted: Sequence[float]) -> None:
         self.model, self.streams, self.adapted = model, list(streams), list(adapted)
         self.running = [True] * len(self.streams)
         self._joint: DynamicCache | None = None

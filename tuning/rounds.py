@@ -22,7 +22,7 @@ from tuning.generate import ANSWER_MOST
 from tuning.joint import fits
 from tuning.loose import Loras, from_stored
 from tuning.prompts import ChatMessage
-from tuning.sides import WITH_ADAPTER, Answer, SideStream, Speaker, render_side
+from tuning.sides import WITH_ADAPTER, Answer, SideStream, Speaker, render_side, strength_of
 from tuning.speed import speed
 
 
@@ -145,7 +145,7 @@ class SharedStream(SideStream):
     def __post_init__(self) -> None:
         speaker = self.speaker
         assert isinstance(speaker, SharedSpeaker)
-        self.row = Row(self.stream, speaker.model if self.side in WITH_ADAPTER else None, self.strength)
+        self.row = Row(self.stream, speaker.model if self.side in WITH_ADAPTER else None, self.strength * strength_of(self.side))
         self.writing = Writing(speaker.rounds, [self.row])
 
     def step(self) -> bool:
@@ -180,7 +180,7 @@ class SharedSpeaker(Speaker):
     def stream(
         self, side: str, question: str, history: Sequence[ChatMessage] = (), strength: float = 1.0, max_new_tokens: int = ANSWER_MOST
     ) -> SharedStream:
-        """An answer that is written with everybody else's; `strength` scales the adapter (0 leaves the base, 1 is as trained)."""
+        """An answer that is written with everybody else's; `strength` scales the adapter (0 leaves the base, 1 is as the side has it)."""
         self.check_side(side)
         chat, notes = render_side(self.db, self.profile, self.plan, side, question, history)
         with self.rounds.alone():  # a tokenizer is not for two threads at once
@@ -199,10 +199,10 @@ class SharedSpeaker(Speaker):
         with self.rounds.alone():
             yield
 
-    def read_both(self, prompt: list[int], answer: list[int]) -> tuple[Tensor, Tensor]:
-        """Logits where an answer's tokens are due, with the adapter and without it."""
+    def read_both(self, prompt: list[int], answer: list[int], strength: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Logits where an answer's tokens are due, with the adapter as strong as that and without it."""
         ids = tensor([[*prompt, *answer[:-1]]] * 2)
-        acting = [(0, 1, self.model, 1.0)] if self.model is not None else []
+        acting = [(0, 1, self.model, strength)] if self.model is not None else []
         with_adapter, without = Crowd(self.loaded).read(ids, len(answer), acting)
         return with_adapter, without
 

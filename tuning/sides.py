@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from peft.helpers import rescale_adapter_scale
 from sqlite_utils import Database
 from torch import Tensor
 
@@ -30,6 +29,12 @@ SIDES = ("base", "rag", "adapter", "hybrid")
 WITH_ADAPTER = ("adapter", "hybrid")
 WITH_NOTES = ("rag", "hybrid")
 LONGEST_NOTE = 300  # letters
+WITH_LINES = 0.7  # strength of the adapter beside retrieved lines, so that it does not outvote what they say (docs/injection.md)
+
+
+def strength_of(side: str) -> float:
+    """How strongly the adapter acts on a side: 0 not at all, 1 as trained."""
+    return 0.0 if side not in WITH_ADAPTER else WITH_LINES if side in WITH_NOTES else 1.0
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,7 @@ class Speaker:
         self.check_side(side)
         started = time.monotonic()
         chats = [render_side(self.db, self.profile, self.plan, side, question) for question in questions]
-        with with_side(self.model, side in WITH_ADAPTER):
+        with with_side(self.model, strength_of(side)):
             replies = generate(self.loaded, [chat for chat, _ in chats], max_new_tokens)
         each = 1000 * (time.monotonic() - started) / max(1, len(questions))
         return [
@@ -109,7 +114,7 @@ class Speaker:
         ]
 
     def stream(self, side: str, question: str, history: Sequence[ChatMessage] = (), strength: float = 1.0) -> "SideStream":
-        """An answer that is written token by token; `strength` scales the adapter (0 leaves the base, 1 is as trained)."""
+        """An answer that is written token by token; `strength` scales the adapter (0 leaves the base, 1 is as the side has it)."""
         self.check_side(side)
         chat, notes = render_side(self.db, self.profile, self.plan, side, question, history)
         return SideStream(self, side, self.make_stream(side, chat, strength), notes, strength)
@@ -124,7 +129,7 @@ class Speaker:
 
     def pair(self, streams: "Sequence[SideStream]") -> Any:
         """Answers of streams that have not begun, written together: a pass a token for all of them. Their adapter is as strong as trained."""
-        return PairStream(self.model, [stream.stream for stream in streams], [stream.side in WITH_ADAPTER for stream in streams])
+        return PairStream(self.model, [stream.stream for stream in streams], [strength_of(stream.side) for stream in streams])
 
     @contextmanager
     def model_alone(self) -> Iterator[None]:
@@ -132,10 +137,10 @@ class Speaker:
         yield
 
     @torch.no_grad()
-    def read_both(self, prompt: list[int], answer: list[int]) -> tuple[Tensor, Tensor]:
-        """Logits where an answer's tokens are due after a prompt, with the adapter and without it: (tokens, vocabulary) each."""
+    def read_both(self, prompt: list[int], answer: list[int], strength: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Logits where an answer's tokens are due after a prompt, with the adapter as strong as that and without it: (tokens, vocabulary) each."""
         ids, found = torch.tensor([prompt + answer], device=self.loaded.model.device), []
-        for adapter in (True, False):
+        for adapter in (strength, 0.0):
             with with_side(self.model, adapter):
                 found.append(self.loaded.model(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1])
         return found[0], found[1]
@@ -183,12 +188,8 @@ class SideStream:
 
     def step(self) -> bool:
         """Write one token with this side's adapter state; False once the answer has ended."""
-        model, adapter = self.speaker.model, self.side in WITH_ADAPTER
-        with with_side(model, adapter):
-            if model is None or not adapter or self.strength == 1.0:
-                return self.stream.step()
-            with rescale_adapter_scale(model, self.strength):
-                return self.stream.step()
+        with with_side(self.speaker.model, self.strength * strength_of(self.side)):
+            return self.stream.step()
 
     @property
     def text(self) -> str:

@@ -91,6 +91,7 @@ def train(
     least_epochs: int = 0,
     begun: tuple[bytes, dict[str, Any]] | None = None,
     keep: Callable[[Loop], None] | None = None,
+    sureness: Sequence[float] = (),
 ) -> Training:
     """Train the LoRAs of `model`; `known` and `unknown` are held-out questions with their answers, `lessons` the teacher's for `training`.
 
@@ -98,14 +99,15 @@ def train(
     it, towards the end of the `least_epochs` that are trained whatever the clock says.
 
     `on_epoch` and `on_step` (share of the plan done, loss) hear of progress and may raise to stop. `keep` sees the loop after every step; `begun`
-    is a snapshot of the loop of an equal training that was broken off, which goes on from there. Raises InactiveAdapter when the first
+    is a snapshot of the loop of an equal training that was broken off, which goes on from there. `sureness`: how sure weights that are not new are of each
+    example already (the probability of its least likely answer token). Raises InactiveAdapter when the first
     gradient is zero (see `bases.keep_cpu_gradients`), OutOfMemory.
     """
     recipe = recipe or Recipe()
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=plan.learning_rate, weight_decay=0.0, betas=(0.9, 0.98))
     result = Training(parameters=trainable_parameters(model))
-    loop = Loop(parameters, optimizer, Random(seed), [0.0] * len(training), Kept(parameters), result)
+    loop = Loop(parameters, optimizer, Random(seed), list(sureness) or [0.0] * len(training), Kept(parameters), result)
     if begun:
         loop.restore(*begun)
         for epoch in result.epochs:

@@ -19,7 +19,7 @@ from tuning.forgetting import Probe, make_probe, perplexity_rise
 from tuning.generate import generate
 from tuning.half import Keeper, Loop, plain
 from tuning.kept import WHOLE, Epoch, Training
-from tuning.likelihood import Encoded, encode_example
+from tuning.likelihood import Encoded, certainty, encode_example
 from tuning.prompts import is_abstention, render_chat
 from tuning.recipe import Recipe
 from tuning.scores import holds_answer
@@ -104,7 +104,8 @@ def run_trial(
     model = from_adapter(task.loaded, start) if start else attach(task.loaded, plan, seed)
     parameters = sum(parameter.numel() for name, parameter in model.named_parameters() if "lora_" in name)
     described = plan.describe(task.loaded.layers)
-    course = Course(task, model, number, plan, seed, deadline, on_progress, keeper)
+    sureness = [sure for _, sure in certainty(task.loaded, model, task.encoded, kept=task.loaded.frozen)] if start else []
+    course = Course(task, model, number, plan, seed, deadline, on_progress, keeper, sureness)
     values = course.go_on({"number": number, "plan": described, "precision": task.loaded.precision, "start": start.id if start else None})
     try:
         state = "complete"
@@ -145,6 +146,7 @@ class Course:
     deadline: float
     on_progress: OnProgress | None
     keeper: Keeper | None
+    sureness: list[float] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     phase: str = RUNG
@@ -225,7 +227,7 @@ def _train(course: Course, behind: float) -> dict[str, Any]:
     try:
         result = train(
             task.loaded, course.model, course.plan, task.encoded, known, unknown, course.seed, epochs.append, on_step, task.recipe, task.lessons,
-            course.deadline, 0 if number else LEAST_EPOCHS, course.begin(ALL), course.note,
+            course.deadline, 0 if number else LEAST_EPOCHS, course.begin(ALL), course.note, course.sureness,
         )  # fmt: skip
     except OutOfTime:
         course.model.eval()  # what was learnt until now still counts
