@@ -1,5 +1,7 @@
 """Both answers of a pair in one batch are those of one after the other, token for token, on the real embedded base."""
 
+from dataclasses import replace
+
 import torch
 from peft.helpers import rescale_adapter_scale
 
@@ -8,7 +10,7 @@ from tuning.decode import adapter_on
 from tuning.generate import Stream, generate
 from tuning.pair import PairStream
 from tuning.prompts import render_chat
-from tuning.sides import WITH_LINES, Speaker
+from tuning.sides import WITH_LINES, Speaker, first_plan, open_speaker
 from tuning.speed import with_speed
 
 QUESTIONS = (
@@ -106,3 +108,9 @@ def test_beside_retrieved_lines_the_adapter_acts_less_strongly_however_the_answe
             assert pair.texts[0] == text
     with_lines, _ = speaker.read_both([5, 6, 7], [8, 9], WITH_LINES)
     assert not torch.allclose(with_lines, speaker.read_both([5, 6, 7], [8, 9])[0], atol=1e-3)
+
+
+def test_before_anything_is_injected_pocket_reads_few_lines(pocket, home):
+    db = open_store()
+    speaker = open_speaker(db, create_profile(db, "ana"), loaded=pocket)
+    assert speaker.plan.k == 2 and first_plan(replace(pocket.base, id="other")).k == 4

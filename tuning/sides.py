@@ -56,6 +56,11 @@ def load_plan(row: dict[str, Any]) -> RetrievalPlan:
     return RetrievalPlan(int(row["k"]), tuple(row["sources"]), float(row.get("least", 0.0)))
 
 
+def first_plan(base: Base) -> RetrievalPlan:
+    """What retrieval brings before anything was chosen on a person's questions: pocket is misled by many lines (docs/injection.md)."""
+    return RetrievalPlan(2) if base.id == "pocket" else RetrievalPlan()
+
+
 @dataclass
 class Answer:
     """An answer and what it cost; `notes` are the lines that stood in its prompt."""
@@ -162,6 +167,7 @@ class Speaker:
 
     def settle(self, put_on: Callable[[Adapter], Any]) -> None:
         """Take the profile's current adapter, if it is of this base, and its retrieval plan; `put_on` makes a model of what is stored."""
+        self.plan = first_plan(self.loaded.base)
         current = next((adapter for adapter in list_adapters(self.db, self.profile.id) if adapter.current), None)
         if current is None or (current.base_id, current.base_revision) != (self.loaded.base.id, self.loaded.base.revision):
             return
