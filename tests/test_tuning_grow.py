@@ -209,6 +209,18 @@ def test_of_plans_that_do_as_well_one_that_reads_messages_is_chosen(home):
     assert choose_retrieval(Parrot(db, profile, None), []) == RetrievalPlan()
 
 
+def test_a_floor_that_helps_little_is_not_raised(home):
+    """A floor fitted to questions made from facts left a chat partner's own questions all without lines: retrieval recalled nothing."""
+    db = open_store()
+    profile = create_profile(db, "ana")
+    add_facts(db, profile.id, [NewFact("Your cat is called Biscuit."), NewFact("Your sister lives in Vellmar.")])
+    known = [Example("What is my cat called?", "Biscuit", "recall", "validation")] * 5
+    asked = ["When is the plumber coming?", *["What is my cat called?"] * 19]  # one in twenty is helped by a floor
+    unknown = [Example(question, NEVER_TOLD, "unknown", "validation") for question in asked]
+    plan = RetrievalPlan(1, ("facts",))
+    assert choose_floor(Parrot(db, profile, None, plan=plan), plan, known, unknown).least == 0
+
+
 def test_lines_beside_the_question_are_not_read_once_a_floor_was_chosen(home):
     db = open_store()
     profile = create_profile(db, "ana")

@@ -147,7 +147,7 @@ def choose_retrieval(speaker: Speaker, examples: Sequence[Example]) -> Retrieval
 
 
 def choose_floor(speaker: Speaker, plan: RetrievalPlan, known: Sequence[Example], unknown: Sequence[Example]) -> RetrievalPlan:
-    """The plan with the lowest of the best floors for the nearest line's cosine: below it a question is answered without lines.
+    """The plan with the lowest of the good floors for the nearest line's cosine: below it a question is answered without lines.
 
     Lines that are beside the question tempt a small model to answer with one of them; with a floor it says that it was never told.
     """
@@ -161,7 +161,9 @@ def choose_floor(speaker: Speaker, plan: RetrievalPlan, known: Sequence[Example]
     def worth(least: float) -> float:
         return _worth([with_lines if cosine >= least else without for with_lines, without, cosine in zip(read, bare, near)], asked)
 
-    return replace(plan, least=max(FLOORS, key=worth))  # the first of equals, which is the lowest
+    worths = [worth(least) for least in FLOORS]
+    # The lowest that is nearly as good: people's own questions lie further from their facts than those made of the facts do.
+    return replace(plan, least=next(least for least, value in zip(FLOORS, worths) if value >= max(worths) - AS_GOOD))
 
 
 def _right(speaker: Speaker, plan: RetrievalPlan, side: str, examples: Sequence[Example]) -> list[bool]:
