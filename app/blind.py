@@ -59,7 +59,7 @@ def write_answers(
         answers.texts = pair.texts
         yield
     if speaker.model is not None:  # of a model that runs elsewhere no lift can be measured
-        answers.lifts = [measure_lift(speaker, stream.side, stream.stream.chat, stream.text) for stream in streams]
+        answers.lifts = [measure_lift(speaker, stream.side, stream.stream.chat, stream.text, stream.notes) for stream in streams]
 
 
 def history_of(side: str, earlier: Sequence[Turn]) -> list[ChatMessage]:

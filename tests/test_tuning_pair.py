@@ -5,12 +5,12 @@ from dataclasses import replace
 import torch
 from peft.helpers import rescale_adapter_scale
 
-from memory.store import create_profile, open_store
+from memory.store import NewFact, add_facts, create_profile, open_store
 from tuning.decode import adapter_on
 from tuning.generate import Stream, generate
 from tuning.pair import PairStream
 from tuning.prompts import render_chat
-from tuning.sides import WITH_LINES, Speaker, first_plan, open_speaker
+from tuning.sides import WITH_LINES, RetrievalPlan, Speaker, first_plan, open_speaker, render_side, strength_of
 from tuning.speed import with_speed
 
 QUESTIONS = (
@@ -89,13 +89,18 @@ def test_the_next_turn_reads_only_what_is_new_and_answers_the_same(pocket, model
 
 
 def test_beside_retrieved_lines_the_adapter_acts_less_strongly_however_the_answer_is_written(pocket, model, home):
-    """Beside lines that hold the answer, an adapter at full strength outvoted them: both together recalled less than retrieval alone."""
-    speaker = Speaker(open_store(), create_profile(open_store(), "ana"), pocket, model)
-    asked = list(QUESTIONS[:2])
+    """Beside lines that hold the answer, an adapter at full strength outvoted them; where nothing near was found, a weakened one knew nothing."""
+    db = open_store()
+    profile = create_profile(db, "ana")
+    add_facts(db, profile.id, [NewFact(note) for note in NOTES])
+    speaker = Speaker(db, profile, pocket, model, plan=RetrievalPlan(2, ("facts",), 0.4))
+    asked = [*QUESTIONS[:2], "Do you know how heavy a blue whale is?"]
+    chats = [render_side(db, profile, speaker.plan, "hybrid", question) for question in asked]
+    assert [bool(notes) for _, notes in chats] == [True, True, False]
     with rescale_adapter_scale(model, WITH_LINES):
-        expected = generate(pocket, [render_chat(question) for question in asked], 12)
+        expected = generate(pocket, [chat for chat, _ in chats[:2]], 12)
+    expected += generate(pocket, [chats[2][0]], 12)
     assert [answer.text for answer in speaker.answer("hybrid", asked, 12)] == expected
-    assert [answer.text for answer in speaker.answer("adapter", asked, 12)] == generate(pocket, [render_chat(q) for q in asked], 12)
     for paired in (True, False):
         for question, text in zip(asked, expected):
             streams = [speaker.stream(side, question) for side in ("hybrid", "base")]
@@ -106,6 +111,12 @@ def test_beside_retrieved_lines_the_adapter_acts_less_strongly_however_the_answe
                 while pair.step():
                     pass
             assert pair.texts[0] == text
+    assert (strength_of("hybrid", ["a"]), strength_of("hybrid", []), strength_of("adapter", []), strength_of("rag", ["a"])) == (
+        0.7,
+        1,
+        1,
+        0,
+    )
     with_lines, _ = speaker.read_both([5, 6, 7], [8, 9], WITH_LINES)
     assert not torch.allclose(with_lines, speaker.read_both([5, 6, 7], [8, 9])[0], atol=1e-3)
 

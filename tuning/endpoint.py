@@ -140,7 +140,11 @@ class RemoteSpeaker:
         for question in questions:
             started = time.monotonic()
             chat, notes = render_side(self.db, self.profile, self.plan, side, question)
-            reply = _request(f"{self.endpoint.url}/chat/completions", self._body(side, chat, max_new_tokens), self._missing(side))
+            reply = _request(
+                f"{self.endpoint.url}/chat/completions",
+                self._body(side, chat, max_new_tokens, strength_of(side, notes)),
+                self._missing(side),
+            )
             tokens = int((reply.get("usage") or {}).get("prompt_tokens") or 0)
             answers.append(Answer(side, question, _text_of(reply), notes, tokens, 1000 * (time.monotonic() - started)))
         return answers
@@ -151,7 +155,7 @@ class RemoteSpeaker:
         """An answer that is written piece by piece; only llama.cpp is told a `strength` of the adapter other than as trained."""
         self.check_side(side)
         chat, notes = render_side(self.db, self.profile, self.plan, side, question, history)
-        body = self._body(side, chat, max_new_tokens, strength) | {"stream": True}
+        body = self._body(side, chat, max_new_tokens, strength * strength_of(side, notes)) | {"stream": True}
         return RemoteStream(_events(f"{self.endpoint.url}/chat/completions", body, self._missing(side)), notes)
 
     def pair(self, streams: "Sequence[RemoteStream]") -> "RemotePair":
@@ -163,7 +167,7 @@ class RemoteSpeaker:
         model = endpoint.adapter if remembers and endpoint.adapter else endpoint.base
         body: dict[str, Any] = {"model": model, "messages": chat, "max_tokens": max_new_tokens, "temperature": 0.0}
         if endpoint.lora is not None:
-            body["lora"] = [{"id": endpoint.lora, "scale": strength * strength_of(side)}]
+            body["lora"] = [{"id": endpoint.lora, "scale": strength if remembers else 0.0}]
         return body
 
     def rest(self) -> None:

@@ -18,8 +18,8 @@ LIFTED = 1.0  # nats from which a token counts as lifted: about 2.7 times as lik
 MOST_LIFTED = 8
 
 
-def measure_lift(speaker: Speaker, side: str, chat: Sequence[ChatMessage], answer: str) -> list[dict[str, Any]]:
-    """The answer in pieces of text, each with its lift; empty for a side without the adapter or an empty answer."""
+def measure_lift(speaker: Speaker, side: str, chat: Sequence[ChatMessage], answer: str, notes: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The answer in pieces of text, each with its lift, the adapter as strong as beside these notes; empty for a side without it or an empty answer."""
     if side not in WITH_ADAPTER or speaker.model is None or not answer:
         return []
     with speaker.model_alone():
@@ -27,7 +27,9 @@ def measure_lift(speaker: Speaker, side: str, chat: Sequence[ChatMessage], answe
         tokens = list(speaker.loaded.tokenizer(answer, add_special_tokens=False)["input_ids"])
         if not tokens:
             return []
-        with_adapter, without = (_log_probabilities(logits, tokens) for logits in speaker.read_both(prompt, tokens, strength_of(side)))
+        with_adapter, without = (
+            _log_probabilities(logits, tokens) for logits in speaker.read_both(prompt, tokens, strength_of(side, notes))
+        )
         lifts = (with_adapter - without).tolist()
         return [{"text": text, "lift": round(lift, 3)} for text, lift in zip(_pieces(speaker, tokens), lifts)]
 

@@ -145,7 +145,9 @@ class SharedStream(SideStream):
     def __post_init__(self) -> None:
         speaker = self.speaker
         assert isinstance(speaker, SharedSpeaker)
-        self.row = Row(self.stream, speaker.model if self.side in WITH_ADAPTER else None, self.strength * strength_of(self.side))
+        self.row = Row(
+            self.stream, speaker.model if self.side in WITH_ADAPTER else None, self.strength * strength_of(self.side, self.notes)
+        )
         self.writing = Writing(speaker.rounds, [self.row])
 
     def step(self) -> bool:

@@ -32,9 +32,9 @@ LONGEST_NOTE = 300  # letters
 WITH_LINES = 0.7  # strength of the adapter beside retrieved lines, so that it does not outvote what they say (docs/injection.md)
 
 
-def strength_of(side: str) -> float:
-    """How strongly the adapter acts on a side: 0 not at all, 1 as trained."""
-    return 0.0 if side not in WITH_ADAPTER else WITH_LINES if side in WITH_NOTES else 1.0
+def strength_of(side: str, notes: Sequence[str]) -> float:
+    """How strongly the adapter acts on a side with these retrieved lines in its prompt: 0 not at all, 1 as trained."""
+    return 0.0 if side not in WITH_ADAPTER else WITH_LINES if notes else 1.0
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,12 @@ class Speaker:
         self.check_side(side)
         started = time.monotonic()
         chats = [render_side(self.db, self.profile, self.plan, side, question) for question in questions]
-        with with_side(self.model, strength_of(side)):
-            replies = generate(self.loaded, [chat for chat, _ in chats], max_new_tokens)
+        strengths, replies = [strength_of(side, notes) for _, notes in chats], [""] * len(chats)
+        for strength in dict.fromkeys(strengths):
+            places = [place for place, other in enumerate(strengths) if other == strength]
+            with with_side(self.model, strength):
+                for place, reply in zip(places, generate(self.loaded, [chats[place][0] for place in places], max_new_tokens)):
+                    replies[place] = reply
         each = 1000 * (time.monotonic() - started) / max(1, len(questions))
         return [
             Answer(side, question, reply, notes, len(encode_chat(self.loaded, chat)), each)
@@ -134,7 +138,7 @@ class Speaker:
 
     def pair(self, streams: "Sequence[SideStream]") -> Any:
         """Answers of streams that have not begun, written together: a pass a token for all of them. Their adapter is as strong as trained."""
-        return PairStream(self.model, [stream.stream for stream in streams], [strength_of(stream.side) for stream in streams])
+        return PairStream(self.model, [stream.stream for stream in streams], [strength_of(stream.side, stream.notes) for stream in streams])
 
     @contextmanager
     def model_alone(self) -> Iterator[None]:
@@ -194,7 +198,7 @@ class SideStream:
 
     def step(self) -> bool:
         """Write one token with this side's adapter state; False once the answer has ended."""
-        with with_side(self.speaker.model, self.strength * strength_of(self.side)):
+        with with_side(self.speaker.model, self.strength * strength_of(self.side, self.notes)):
             return self.stream.step()
 
     @property
