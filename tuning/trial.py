@@ -25,7 +25,7 @@ from tuning.recipe import Recipe
 from tuning.scores import holds_answer
 from tuning.train import encode_examples, train
 
-LEAST_EPOCHS = 5  # of trial 0, whatever the clock says: an adapter of less knows nothing
+LEAST_EPOCHS = 4  # of trial 0, whatever the clock says: an adapter of less knows nothing
 VALIDATION_MOST = 72  # questions asked for real at the end of a trial
 RUNG, ALL = "rung", "all"  # the two trainings of a trial
 PART = 3  # the first rung trains on one fact in so many, for as small a part of the epochs
