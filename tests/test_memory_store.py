@@ -246,16 +246,17 @@ def test_forgetting_a_fact_takes_all_that_was_made_of_it(db: Database, ana: int,
 
 
 @pytest.mark.parametrize("kind", ["fact", "message"])
-def test_examples_with_a_forgotten_message_in_their_notes_go_with_it(db: Database, ana: int, tmp_path: Path, kind: str) -> None:
-    """Notes of an example are lines as retrieval brings them: facts, and messages on one line, shortened where they are long."""
-    long = f'my "{SECRET}"\nhas been ' + "so very " * 60 + "ill"
-    message, other = say(db, ana, long, "I drink tea in the morning")
+@pytest.mark.parametrize("text", [f'my "{SECRET}"\nhas been é ' + "so very " * 60 + "ill", "pin 42"])
+def test_examples_with_a_forgotten_message_in_their_notes_go_with_it(db: Database, ana: int, tmp_path: Path, kind: str, text: str) -> None:
+    """Notes of an example are lines as retrieval brings them: facts, and messages on one line, shortened where they are long; a secret may be short."""
+    message, other = say(db, ana, text, "I wrote pin 42 down and drink tea")
     fact, tea = add_facts(db, ana, [NewFact("Your old friend is ill.", message), NewFact("You drink tea.", other)])
     run = start_run(db, ana, "inject", {})
-    notes = [[" ".join(long.split())[:280] + " ..."], ["I drink tea in the morning"]]
+    line = " ".join(text.split())
+    notes = [[line if len(line) < 300 else f"{line[:280]} ..."], ["I wrote pin 42 down and drink tea"], []]
     save_examples(db, run, [{"fact_id": tea, "notes": lines, "q": n} for n, lines in enumerate(notes)])
     went = forget_fact(db, ana, fact) if kind == "fact" else forget_message(db, ana, message)
-    assert went["examples"] == 1 and [row["q"] for row in list_examples(db, run)] == [1]
+    assert went["examples"] == 1 and [row["q"] for row in list_examples(db, run)] == [1, 2]
     assert kind == "fact" or not file_holds(tmp_path, SECRET)
 
 

@@ -19,6 +19,7 @@ from memory.store.keys import hash_parts, normalise_fact, profile_salt
 from memory.store.messages import forgotten_key
 
 SOUGHT = 50  # texts of a whole profile that are looked for in the folder after it is gone
+BEGINNING = 200  # letters of a long text that every quotation of it holds
 SHORTEST_QUOTE = 8  # letters of a message from which a turn is taken to quote it
 TABLES = ("messages", "facts", "runs", "adapters", "turns", "reports")
 
@@ -186,16 +187,17 @@ def delete_fact(db: Database, fact: dict[str, Any]) -> dict[str, int]:
 
 
 def _drop_examples(db: Database, profile_id: int, texts: Sequence[str]) -> int:
-    """Deletes the examples in whose notes one of these messages stands, on one line and perhaps shortened; returns how many."""
-    shorts = [json.dumps(_beginning(text), ensure_ascii=False)[1:-1] for text in texts if len(text) >= SHORTEST_QUOTE]
-    quoting = "EXISTS (SELECT 1 FROM json_each(?) AS quoted WHERE instr(json_extract(data, '$.notes'), quoted.value))"
-    sql = f"DELETE FROM examples WHERE run_id IN (SELECT id FROM runs WHERE profile_id = ?) AND {quoting}"
-    return int(db.execute(sql, [profile_id, json.dumps(shorts)]).rowcount) if shorts else 0
+    """Deletes the examples among whose notes one of these messages stands, on one line and perhaps shortened; returns how many."""
+    quoting = """EXISTS (SELECT 1 FROM json_each(data, '$.notes') AS note
+                 WHERE substr(note.value, 1, :most) IN (SELECT value FROM json_each(:texts)))"""
+    sql = f"DELETE FROM examples WHERE run_id IN (SELECT id FROM runs WHERE profile_id = :profile) AND {quoting}"
+    given = {"profile": profile_id, "most": BEGINNING, "texts": json.dumps([_beginning(text) for text in texts])}
+    return int(db.execute(sql, given).rowcount)
 
 
 def _beginning(text: str) -> str:
     """A text as a prompt's note begins with it: on one line, of a long one the beginning."""
-    return " ".join(text.split())[:200]
+    return " ".join(text.split())[:BEGINNING]
 
 
 def telling_words(db: Database, fact: dict[str, Any]) -> list[str]:
