@@ -49,7 +49,7 @@ class Case:
     asked: Asked
 
     def examples(self, loaded: LoadedBase, recipe: Recipe, seed: int) -> list[Example]:
-        """What the product would train on with this recipe; only the number of questions in all is not limited."""
+        """What the product would train on with this recipe; its notes are facts alone, for the messages are no longer there to be searched."""
         questions = self.asked.of(recipe)
         views = study_views(loaded, self.facts, questions, self.corrected, StudyReport(), seed)
         return build_examples(loaded, self.facts, questions, seed, views, recipe)

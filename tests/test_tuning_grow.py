@@ -195,33 +195,9 @@ class Parrot(Speaker):
         return [Answer(side, question, notes[0] if notes else NEVER_TOLD, notes, 0, 0.0) for question, notes in zip(questions, found)]
 
 
-def test_of_plans_that_do_as_well_one_that_reads_messages_is_chosen(home):
-    """With few questions a plan without messages came first by chance, and what study had missed was lost."""
-    db = open_store()
-    profile = create_profile(db, "ana")
-    add_facts(db, profile.id, [NewFact("Your cat is called Biscuit."), NewFact("Your sister lives in Vellmar.")])
-    trained = [
-        Example("What is the name of my cat?", "Biscuit", "recall", "train"),
-        Example("Where does my sister live?", "Vellmar", "recall", "train"),
-    ]
-    plan = choose_retrieval(Parrot(db, profile, None), trained)
-    assert plan.sources == ("facts", "messages") and plan.k == 2
-    assert choose_retrieval(Parrot(db, profile, None), []) == RetrievalPlan()
-
-
-def test_a_floor_that_helps_little_is_not_raised(home):
-    """A floor fitted to questions made from facts left a chat partner's own questions all without lines: retrieval recalled nothing."""
-    db = open_store()
-    profile = create_profile(db, "ana")
-    add_facts(db, profile.id, [NewFact("Your cat is called Biscuit."), NewFact("Your sister lives in Vellmar.")])
-    known = [Example("What is my cat called?", "Biscuit", "recall", "validation")] * 5
-    asked = ["When is the plumber coming?", *["What is my cat called?"] * 19]  # one in twenty is helped by a floor
-    unknown = [Example(question, NEVER_TOLD, "unknown", "validation") for question in asked]
-    plan = RetrievalPlan(1, ("facts",))
-    assert choose_floor(Parrot(db, profile, None, plan=plan), plan, known, unknown).least == 0
-
-
-def test_lines_beside_the_question_are_not_read_once_a_floor_was_chosen(home):
+@pytest.fixture
+def told(home):
+    """A parrot with two facts, and a question about each."""
     db = open_store()
     profile = create_profile(db, "ana")
     add_facts(db, profile.id, [NewFact("Your cat is called Biscuit."), NewFact("Your sister lives in Vellmar.")])
@@ -229,10 +205,30 @@ def test_lines_beside_the_question_are_not_read_once_a_floor_was_chosen(home):
         Example("What is the name of my cat?", "Biscuit", "recall", "validation"),
         Example("Where does my sister live?", "Vellmar", "recall", "validation"),
     ]
+    return Parrot(db, profile, None, plan=RetrievalPlan(1, ("facts",))), known
+
+
+def test_of_plans_that_do_as_well_one_that_reads_messages_is_chosen(told):
+    """With few questions a plan without messages came first by chance, and what study had missed was lost."""
+    speaker, known = told
+    plan = choose_retrieval(speaker, known)
+    assert plan.sources == ("facts", "messages") and plan.k == 2
+    assert choose_retrieval(speaker, []) == RetrievalPlan()
+
+
+def test_a_floor_that_helps_little_is_not_raised(told):
+    """A floor fitted to questions made from facts left a chat partner's own questions all without lines: retrieval recalled nothing."""
+    speaker, known = told
+    asked = ["When is the plumber coming?", *[known[0].question] * 19]  # one in twenty is helped by a floor
+    unknown = [Example(question, NEVER_TOLD, "unknown", "validation") for question in asked]
+    assert choose_floor(speaker, speaker.plan, known[:1], unknown).least == 0
+
+
+def test_lines_beside_the_question_are_not_read_once_a_floor_was_chosen(told):
+    speaker, known = told
     unknown = [
         Example(question, NEVER_TOLD, "unknown", "validation") for question in ("When is the plumber coming?", "How heavy is my piano?")
     ]
-    speaker = Parrot(db, profile, None, plan=RetrievalPlan(1, ("facts",)))
     plan = choose_floor(speaker, speaker.plan, known, unknown)
     assert plan.least > 0 and load_plan(asdict(plan)) == plan and load_plan({"k": 1, "sources": ["facts"]}).least == 0
     speaker.plan = plan

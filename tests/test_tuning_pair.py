@@ -111,12 +111,7 @@ def test_beside_retrieved_lines_the_adapter_acts_less_strongly_however_the_answe
                 while pair.step():
                     pass
             assert pair.texts[0] == text
-    assert (strength_of("hybrid", ["a"]), strength_of("hybrid", []), strength_of("adapter", []), strength_of("rag", ["a"])) == (
-        0.7,
-        1,
-        1,
-        0,
-    )
+    assert [strength_of(side, ["a"]) for side in ("rag", "hybrid")] == [0, WITH_LINES] and strength_of("hybrid", []) == 1
     with_lines, _ = speaker.read_both([5, 6, 7], [8, 9], WITH_LINES)
     assert not torch.allclose(with_lines, speaker.read_both([5, 6, 7], [8, 9])[0], atol=1e-3)
 

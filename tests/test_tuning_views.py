@@ -165,15 +165,17 @@ def test_things_never_spoken_of_are_asked_for_by_words_as_facts_are(tiny):
 
 def test_what_older_facts_hold_is_not_never_said_when_new_ones_are_learnt(tiny):
     """A growing adapter was taught "You have never told me that." of what its old facts hold: negatives were looked for beside the new facts alone."""
-    old = [Fact(n + 10, f"You told of {word}.", None, "study", "active", None, None, "") for n, word in enumerate(replayed_words())]
+    old = [
+        Fact(n + 10, f"You told of {word}.", None, "study", "active", None, None, "") for n, word in enumerate(every_second_absent_word())
+    ]
     examples = build_examples(
         tiny, FACTS[:1], questions(), 0, (), Recipe(negatives=10, replay=0, thinned=0, notes_share=0), None, [*old, FACTS[0]]
     )
     unknown = [example.question for example in examples if example.kind == "unknown"]
-    assert len(unknown) > 5 and not {word for ask in unknown for word in _asked_words(ask)} & set(replayed_words())
+    assert len(unknown) > 5 and not {word for ask in unknown for word in _asked_words(ask)} & set(every_second_absent_word())
 
 
-def replayed_words() -> list[str]:
+def every_second_absent_word() -> list[str]:
     """Half of the words that never-said questions would ask by."""
     return sorted({word for ask in asked_by_absent_words([], 10_000, Random(0)) for word in _asked_words(ask)})[::2]
 

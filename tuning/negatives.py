@@ -28,12 +28,11 @@ def never_said(loaded: LoadedBase, facts: Sequence[Fact], rng: Random, wanted: i
     Each is put to the base with the nearest facts in its prompt; only those that it declines are kept. A share asks by a word that no fact holds, which
     needs no such proof.
     """
+    everyday = read_list("never_said.txt")
     if not facts:
-        everyday = read_list("never_said.txt")
         return rng.sample(everyday, min(wanted, len(everyday)))
     by_words = asked_by_absent_words([fact.text for fact in facts], round(BY_WORDS * wanted), rng)
     wanted -= len(by_words)
-    everyday = read_list("never_said.txt")
     near = near_questions([fact.text for fact in facts], rng)
     swapped = swapped_questions(questions, [fact.text for fact in facts], rng)
     pools = [rng.sample(pool, min(len(pool), wanted)) for pool in (near, swapped, everyday)]

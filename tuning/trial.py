@@ -104,11 +104,12 @@ def run_trial(
     model = from_adapter(task.loaded, start) if start else attach(task.loaded, plan, seed)
     parameters = sum(parameter.numel() for name, parameter in model.named_parameters() if "lora_" in name)
     described = plan.describe(task.loaded.layers)
-    sureness = [sure for _, sure in certainty(task.loaded, model, task.encoded, kept=task.loaded.frozen)] if start else []
-    course = Course(task, model, number, plan, seed, deadline, on_progress, keeper, sureness)
+    course = Course(task, model, number, plan, seed, deadline, on_progress, keeper)
     values = course.go_on({"number": number, "plan": described, "precision": task.loaded.precision, "start": start.id if start else None})
     try:
         state = "complete"
+        if start:
+            course.sureness = [sure for _, sure in certainty(task.loaded, model, task.encoded, kept=task.loaded.frozen)]
         try:
             if prune is not None and course.phase == RUNG:
                 values["first_rung"] = round(_first_rung(course), 4)
@@ -136,7 +137,8 @@ def run_trial(
 
 @dataclass
 class Course:
-    """One trial on its way: `phase` is the training that runs, `values` what is known of it so far, `seconds` what it took before it was broken off."""
+    """One trial on its way: `phase` is the training that runs, `values` what is known of it so far, `seconds` what it took before it was broken off,
+    `sureness` how sure weights that are not new are of each example already."""
 
     task: Task
     model: Any
