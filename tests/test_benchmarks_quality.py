@@ -5,11 +5,12 @@ from collections import Counter
 
 import pytest
 
-from benchmarks import ablations, growth, locomo, quality, tables
+from benchmarks import ablations, growth, lines, locomo, quality, tables
 from benchmarks.chats import _person, ask_about, cross_domain
 from benchmarks.histories import make_person
 from benchmarks.measures import score_answer, summarise, with_interval
-from benchmarks.people import ME, Asked
+from benchmarks.people import ME, Asked, Person, import_person
+from memory.store import open_store
 from tuning.frames import frame_questions
 from tuning.recipe import VIEWS
 
@@ -167,3 +168,15 @@ def test_the_shipped_prior_fits_its_base_and_persons_join_into_one(tmp_path):
     joined = join(rows, first)
     assert joined.first == better and sorted(round(seen.gain, 2) for seen in joined.observations) == [0.0, 0.0, 0.1, 0.2]
     assert join([{"trials": [trial(0, 0.3, first)]}], first).first == first
+
+
+def test_lines_are_counted_as_there_where_they_hold_the_answer(tiny, home):
+    person = Person("ana", "history", [("Me", "My cat is called Biscuit."), ("Me", "I live in Vellmar.")], [])
+    person.questions += [Asked("What is my cat called?", "Biscuit", "direct"), Asked("How tall am I?", "", "unknown")]
+    person.questions += [Asked("Who is my dentist?", "Aumann", "direct"), Asked("Write my reply.", "Sure!", "style")]
+    db = open_store()
+    rows = lines.read_lines(tiny, db, import_person(db, person), person)
+    assert set(rows) == {"1", "2", "4", "8"} and all((row["known"], row["unknown"], row["there"]) == (2, 1, 0.5) for row in rows.values())
+    asked = lines.askable(person)
+    assert [one.kind for one in asked] == ["direct", "direct", "unknown"]
+    assert lines.judge(asked, ["It is Biscuit.", "I do not know.", "Two metres."]) == {"known": 2, "right": 0.5, "unknown": 1, "invents": 1}
