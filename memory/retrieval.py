@@ -32,6 +32,7 @@ NEWEST_BONUS = 0.04  # on the newest candidate's score, 0 on the oldest's; under
 RECIPE = "+before"  # part of the name that vectors are stored under: another recipe makes new ones
 BEFORE_LETTERS = 200
 SAVE_EVERY = 512
+SHORT_MESSAGE = 200  # letters: of a longer one the fact is the clearer half
 
 _STOP_WORDS = """
     a about all am an and any are as at be been but by can could did do does for from had has have he her his
@@ -89,6 +90,39 @@ def search(
         for place, hit in enumerate(newest_first)
     ]
     return sorted(hits, key=lambda hit: -hit.score)[:k]
+
+
+def search_once(db: Database, profile_id: int, query: str, k: int = 8, sources: Sequence[str] = ("facts", "messages")) -> list[Hit]:
+    """As `search`, but nothing twice: where a fact and the message that it stems from are both found, one of them stands for both."""
+    return told_once(search(db, profile_id, query, k if len(sources) == 1 else 2 * k, sources))[:k]
+
+
+def told_once(hits: Sequence[Hit]) -> list[Hit]:
+    """Hits without the messages whose facts say all of their words, and without the one fact that says less than its short message.
+
+    What stays of such a pair has the better place and the nearer cosine of the two.
+    """
+    messages = {hit.message_id: hit for hit in hits if hit.kind == "message"}
+    facts: dict[int, list[Hit]] = {}
+    for hit in hits:
+        if hit.kind == "fact" and hit.message_id in messages:
+            facts.setdefault(hit.message_id, []).append(hit)
+    gone: set[Key] = set()
+    standing_for: dict[Key, Hit] = {}
+    for number, made in facts.items():
+        message = messages[number]
+        said, kept = set(words_of(message.text)), {word for fact in made for word in words_of(fact.text)}
+        if said <= kept:
+            out, stays = message, made[0]
+        elif len(made) == 1 and len(message.text) <= SHORT_MESSAGE:
+            out, stays = made[0], message
+        else:
+            continue
+        gone.add((out.kind, out.id))
+        cosines = [hit.cosine for hit in (out, stays) if hit.cosine is not None]
+        standing_for[stays.kind, stays.id] = replace(stays, score=max(out.score, stays.score), cosine=max(cosines, default=None))
+    left = [standing_for.get((hit.kind, hit.id), hit) for hit in hits if (hit.kind, hit.id) not in gone]
+    return sorted(left, key=lambda hit: -hit.score)
 
 
 def nearness(hits: Sequence[Hit]) -> float:

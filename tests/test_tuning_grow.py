@@ -216,6 +216,22 @@ def test_of_plans_that_do_as_well_one_that_reads_messages_is_chosen(told):
     assert choose_retrieval(speaker, []) == RetrievalPlan()
 
 
+def test_a_plan_far_behind_is_not_asked_every_question(told, monkeypatch):
+    speaker, known = told
+    asked: dict[RetrievalPlan, int] = {}
+    answer = type(speaker).answer
+
+    def count(speaker, side, questions, max_new_tokens=64):
+        asked[speaker.plan] = asked.get(speaker.plan, 0) + len(questions)
+        return answer(speaker, side, questions, max_new_tokens)
+
+    monkeypatch.setattr(type(speaker), "answer", count)
+    monkeypatch.setattr("tuning.advice.choose_floor", lambda speaker, plan, known, unknown: plan)
+    assert choose_retrieval(speaker, known * 30).k == 2
+    blind = RetrievalPlan(4, ("messages",))  # the parrot has no messages
+    assert asked[blind] == 20 and asked[RetrievalPlan(2, ("facts", "messages"))] == 60
+
+
 def test_a_floor_that_helps_little_is_not_raised(told):
     """A floor fitted to questions made from facts left a chat partner's own questions all without lines: retrieval recalled nothing."""
     speaker, known = told

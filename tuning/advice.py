@@ -9,7 +9,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from memory.retrieval import nearness, search
+from memory.retrieval import nearness, search_once
 from tuning.examples import PLAIN, Example
 from tuning.prompts import is_abstention
 from tuning.scores import holds_answer, paired_interval
@@ -30,6 +30,7 @@ RETRIEVAL_PLANS = (  # in order of preference; messages hold what study missed, 
     RetrievalPlan(4, ("messages",)),
 )
 AS_GOOD = 0.1  # less than the best plan's worth, and a plan before it is taken: the questions that decide were made from the facts
+FIRST_QUESTIONS, FAR_BEHIND = 20, 0.25  # behind the lead after so many questions or a third of them: hardly chance
 PLAN_QUESTIONS, FLOOR_QUESTIONS = 60, 72
 FLOORS = tuple(place / 20 for place in range(11))  # of the nearest line's cosine; questions and their lines lie mostly between 0.3 and 0.8
 
@@ -136,14 +137,28 @@ def choose_retrieval(speaker: Speaker, examples: Sequence[Example]) -> Retrieval
     Random(0).shuffle(askable)
     known = [example for example in askable if example.kind == "recall"][:FLOOR_QUESTIONS]
     unknown = [example for example in askable if example.kind == "unknown"][: FLOOR_QUESTIONS // 2]
-    some = known[:PLAN_QUESTIONS], unknown[: PLAN_QUESTIONS // 3]
-    worth = [
-        _worth([*_right(speaker, plan, "rag", some[0]), *_declined(speaker, plan, "rag", some[1])], some)
-        for plan in RETRIEVAL_PLANS
-        if known
-    ]
-    best = next((plan for plan, value in zip(RETRIEVAL_PLANS, worth) if value >= max(worth) - AS_GOOD), RetrievalPlan())
-    return choose_floor(speaker, best, known, unknown)
+    return choose_floor(speaker, _best_plan(speaker, known[:PLAN_QUESTIONS], unknown[: PLAN_QUESTIONS // 3]), known, unknown)
+
+
+def _best_plan(speaker: Speaker, known: Sequence[Example], unknown: Sequence[Example]) -> RetrievalPlan:
+    """The first of the plans that is nearly as good as the best; those that are far behind after some questions are asked no more."""
+    if not known:
+        return RetrievalPlan()
+    cut = max(FIRST_QUESTIONS, len(known) // 3)
+    share = cut * len(unknown) // len(known) if len(known) > cut else len(unknown)
+    first, rest = (known[:cut], unknown[:share]), (known[cut:], unknown[share:])
+    good = {plan: _asked(speaker, plan, first) for plan in RETRIEVAL_PLANS}
+    lead = max(_worth([*right, *declined], first) for right, declined in good.values())
+    worths: dict[RetrievalPlan, float] = {}
+    for plan, (right, declined) in good.items():
+        if _worth([*right, *declined], first) >= lead - FAR_BEHIND:
+            more, none = _asked(speaker, plan, rest)
+            worths[plan] = _worth([*right, *more, *declined, *none], (known, unknown))
+    return next(plan for plan, value in worths.items() if value >= max(worths.values()) - AS_GOOD)
+
+
+def _asked(speaker: Speaker, plan: RetrievalPlan, asked: tuple[Sequence[Example], Sequence[Example]]) -> tuple[list[bool], list[bool]]:
+    return _right(speaker, plan, "rag", asked[0]), _declined(speaker, plan, "rag", asked[1])
 
 
 def choose_floor(speaker: Speaker, plan: RetrievalPlan, known: Sequence[Example], unknown: Sequence[Example]) -> RetrievalPlan:
@@ -156,7 +171,7 @@ def choose_floor(speaker: Speaker, plan: RetrievalPlan, known: Sequence[Example]
     asked = known, unknown
     read = [*_right(speaker, plan, "rag", known), *_declined(speaker, plan, "rag", unknown)]
     bare = [*_right(speaker, plan, "base", known), *_declined(speaker, plan, "base", unknown)]
-    near = [nearness(search(speaker.db, speaker.profile.id, example.question, plan.k, plan.sources)) for example in [*known, *unknown]]
+    near = [nearness(search_once(speaker.db, speaker.profile.id, example.question, plan.k, plan.sources)) for example in [*known, *unknown]]
 
     def worth(least: float) -> float:
         return _worth([with_lines if cosine >= least else without for with_lines, without, cosine in zip(read, bare, near)], asked)

@@ -10,7 +10,7 @@ from random import Random
 
 from sqlite_utils import Database
 
-from memory.retrieval import search
+from memory.retrieval import search_once
 from memory.store import Fact, Profile, list_facts
 from tuning.bases import LoadedBase
 from tuning.errors import NothingToLearn
@@ -74,7 +74,7 @@ def gather_material(
 
 def find_lines(db: Database, profile_id: int, questions: Sequence[str], count: int) -> list[list[str]]:
     """For each question the lines that retrieval brings from facts and messages, as they stand in a prompt."""
-    return [note_lines(search(db, profile_id, question, count)) for question in questions]
+    return [note_lines(search_once(db, profile_id, question, count)) for question in questions]
 
 
 @dataclass(frozen=True)

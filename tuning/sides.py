@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from torch import Tensor
 
 from memory.errors import StaleAdapter
-from memory.retrieval import Hit, nearness, search
+from memory.retrieval import Hit, nearness, search_once
 from memory.store import Adapter, Profile, list_adapters, load_adapter
 from tuning.adapters import from_adapter, take_off, with_side
 from tuning.bases import Base, LoadedBase, load_base, resolve_at, resolve_base
@@ -77,7 +77,7 @@ def render_side(
     db: Database, profile: Profile, plan: RetrievalPlan, side: str, question: str, history: Sequence[ChatMessage] = ()
 ) -> tuple[list[ChatMessage], list[str]]:
     """The prompt of a side, and the retrieved lines in it (oldest first, later ones win), wherever the answer is then written."""
-    hits = search(db, profile.id, question, plan.k, plan.sources) if side in WITH_NOTES else []
+    hits = search_once(db, profile.id, question, plan.k, plan.sources) if side in WITH_NOTES else []
     notes = note_lines(hits) if plan.keeps(hits) else []
     return render_chat(question, notes, history), notes
 
