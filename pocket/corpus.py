@@ -8,25 +8,50 @@ the branches (the trunk) and none of the others, so one prompt serves many quest
 """
 
 import argparse
+import os
 import re
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 
+import numpy as np
+
+from memory.embedder import embed
 from pocket.banks import Relation, load_lines, load_relations
 from pocket.dialogue import Conversation, load_dialogue, load_personas
-from pocket.items import Item, ask_by_words, flip_person, give_owner, load_free, make_free, make_item, make_persona, make_wordy
+from pocket.items import (
+    Item,
+    ask_by_name,
+    ask_by_words,
+    flip_person,
+    give_owner,
+    load_free,
+    make_called,
+    make_free,
+    make_item,
+    make_persona,
+    make_wordy,
+)
 from pocket.style import ACKS, CORRECTORS, casual, digress, question
 from pocket.values import LISTS, make_value
 from tuning.prompts import NEVER_TOLD, render_questions, render_study, render_system
 
 _WORD = re.compile(r"\b[a-z]{4,12}\b")
+_SLOT = re.compile(r"{\w+}")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+KEPT = Path(__file__).parent / "runs"
 
 
-CIRCLES = 0.4  # of the documents speak of two people or animals again and again, as real chats do
+NEAR = 0.45  # of the documents hold facts as alike as the lines that retrieval brings for one question
+NEIGHBOURS = 40  # kinds of facts to choose from there, the nearest by MiniLM
+CIRCLES = 0.4  # of the others speak of two people or animals again and again, as real chats do
 FROM_CIRCLE = 0.7  # of their facts
+CORRECTED = 0.16  # of the facts in notes have an older value there, in an earlier line
+BY_NAME = 0.3  # of the people told of so: what they are called is told too, and some questions name them by it
 LEAST_ABOUT = 8  # kinds of facts about somebody who may stand in a circle
 
 
@@ -39,6 +64,26 @@ def relations_about(relations: Sequence[Relation]) -> dict[str, list[int]]:
             for who in found.keys() & {*(relation.lists.get(kind) or LISTS.get(kind) or ())}:
                 found[who].append(number)
     return {who: numbers for who, numbers in found.items() if len(numbers) >= LEAST_ABOUT}
+
+
+def nearest_relations(relations: Sequence[Relation], kept: Path = KEPT) -> np.ndarray:
+    """For each relation the NEIGHBOURS nearest by what MiniLM makes of its wordings, itself first: (relations, NEIGHBOURS).
+
+    They are written to `kept` for the next process, under the wordings' checksum: asking MiniLM takes half a minute.
+    """
+    texts = [_SLOT.sub("something", text) for relation in relations for text in (relation.fact[0], *relation.ask[:3])]
+    path = kept / f"near-{sha256(chr(10).join(texts).encode()).hexdigest()[:16]}.npy"
+    if path.exists():
+        return np.load(path)
+    counts = [1 + len(relation.ask[:3]) for relation in relations]
+    vectors = np.add.reduceat(embed(texts), np.cumsum([0, *counts[:-1]]), axis=0)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    nearest = np.argsort(-(vectors @ vectors.T), axis=1, kind="stable")[:, :NEIGHBOURS].astype(np.int16)
+    kept.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=kept, suffix=".part", delete=False) as part:
+        np.save(part, nearest)
+    os.replace(part.name, path)
+    return nearest
 
 
 @dataclass(frozen=True)
@@ -68,6 +113,7 @@ class Corpus:
         for index, relation in enumerate(self.relations):
             self.topics.setdefault(relation.name.split(".")[0], []).append(index)
         self.about = relations_about(self.relations)
+        self.about_sets = {who: set(numbers) for who, numbers in self.about.items()}
         self.free = load_free(part)
         self.chatter = load_lines(part, "chatter")
         self.neutral = [(q.strip(), a.strip()) for q, _, a in (line.partition("=>") for line in load_lines(part, "neutral")) if a]
@@ -111,8 +157,42 @@ class Corpus:
         item = make_item(rng.choice(self.relations), rng)
         return item if rng.random() < 0.75 else give_owner(item, rng)
 
+    @cached_property
+    def neighbours(self) -> np.ndarray:
+        """For each relation the NEIGHBOURS nearest by what MiniLM makes of its wordings, itself first: (relations, NEIGHBOURS)."""
+        return nearest_relations(self.relations)
+
+    def near_items(self, rng: Random, count: int) -> list[Item]:
+        """Facts as alike as what retrieval brings for one question: kinds near to one kind, most about the same one or two people."""
+        people = rng.sample(sorted(self.about), 2)
+        focus = rng.choice(self.about[people[0]]) if rng.random() < 0.75 else rng.randrange(len(self.relations))
+        chosen: dict[str, Item] = {}
+        for _ in range(8 * count):
+            if len(chosen) >= count:
+                break
+            who, draw = people[rng.random() > 0.75], rng.random()
+            if draw < 0.55:
+                number = int(self.neighbours[focus][min(int(rng.expovariate(0.1)), self.neighbours.shape[1] - 1)])
+            elif draw < 0.85:
+                number = rng.choice(self.about[who])
+            else:
+                number = rng.randrange(len(self.relations))
+            item = make_item(self.relations[number], rng, {"a": who} if number in self.about_sets[who] else None)
+            chosen.setdefault(item.key, item)
+        items = [*chosen.values(), *(self.item(rng) for _ in range(count - len(chosen)))]
+        for who in people:
+            told = [place for place, item in enumerate(items) if item.key.endswith(f"|{who}")]
+            if len(told) > 1 and rng.random() < BY_NAME:
+                called = make_called(who, rng)
+                for place in told[1:]:
+                    items[place] = ask_by_name(items[place], who, called.value, rng)
+                items[told[0]] = called
+        return items
+
     def items(self, rng: Random, count: int) -> list[Item]:
         """Facts that do not contradict each other; some are near one another (another sister, another day)."""
+        if len(self.about) > 1 and rng.random() < NEAR:
+            return self.near_items(rng, count)
         chosen: dict[str, Item] = {}
         circle = rng.sample(sorted(self.about), 2) if self.about and rng.random() < CIRCLES else []
         while len(chosen) < count:
@@ -169,7 +249,7 @@ class Corpus:
         current = []
         sources: dict[str, str] = {}
         for item in items:
-            if "|" in item.key and not item.key.startswith("persona") and rng.random() < 0.12:
+            if "|" in item.key and not item.key.startswith("persona") and rng.random() < CORRECTED:
                 newer = self.newer(item, rng)
                 if newer:
                     place = rng.random() * 0.5
@@ -203,11 +283,14 @@ class Corpus:
 
     def newer(self, item: Item, rng: Random) -> Item | None:
         """The same fact with another value."""
-        name, _, _ = item.key.partition("|")
+        name, _, about = item.key.partition("|")
         relation = next((relation for relation in self.relations if relation.name == name), None)
-        if relation is None or any(f"{{{slot}}}" in line for slot in relation.slots if slot != "v" for line in relation.ask):
+        if relation is None:
             return None
-        newer = make_item(relation, rng)
+        named = [slot for slot in relation.slots if slot != "v" and any(f"{{{slot}}}" in line for line in relation.ask)]
+        if len(named) > 1 or "|" in about:
+            return None
+        newer = make_item(relation, rng, {slot: about for slot in named})
         return newer if newer.value != item.value and newer.key == item.key else None
 
     def line(self, item: Item, rng: Random, raw_share: float) -> str:

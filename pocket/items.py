@@ -5,7 +5,7 @@ In: relations of the banks, free-form `.items` files, first-person sentences. Ou
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -68,6 +68,28 @@ def make_item(relation: Relation, rng: Random, fixed: dict[str, str] | None = No
         use=[(fill(request, values), fill(reply, values)) for request, reply in relation.use],
         nearby=nearby,
     )
+
+
+_CALLED = (
+    ("my {a} is named {v}", "{v} is the name of my {a}", "you should know {v}, my {a}", "had tea with my {a} {v}", "my {a} goes by {v}"),
+    ("Your {a} is called {v}.", "Your {a}'s name is {v}.", "{v} is the name of your {a}."),
+    ("What is my {a} called?", "What's my {a}'s name?", "Remind me, my {a} is named what?", "I need the name of my {a}.", "my {a}'s name?"),
+    ("Who is {v}?", "Who is {v} to me?", "Do I know anybody called {v}?"),
+)
+
+
+def make_called(who: str, rng: Random) -> Item:
+    """What a person or an animal is called; the key is that of nothing else, so that one name is told."""
+    slots = {"a": who, "v": make_value("name", rng)}
+    said, fact, ask, rev = _CALLED
+    named = [[fill(line, slots) for line in lines] for lines in (ask, rev)]
+    return Item(f"called|{who}", fill(rng.choice(said), slots), fill(rng.choice(fact), slots), *named[:1], value=slots["v"], rev=named[1])
+
+
+def ask_by_name(item: Item, who: str, name: str, rng: Random) -> Item:
+    """The item, asked for by the name of the one it is about in some of its questions: two lines have to be brought together."""
+    hops = [ask.replace(f"my {who}", name).replace(f"My {who}", name) for ask in item.ask if f"y {who}" in ask]
+    return replace(item, ask=[*item.ask, *rng.sample(hops, min(len(hops), 3))]) if hops else item
 
 
 _MINE = re.compile(r"\b([Mm])y (?!own\b)(?=[a-z])")

@@ -158,19 +158,21 @@ def make_heads(width: int, seed: int = 0) -> nn.ModuleList:
 
 
 def meaning_loss(
-    model: Any, heads: nn.ModuleList, ids: Tensor, positions: Tensor, documents: Tensor, branches: Tensor, ends: Tensor, vectors: Tensor, others: Tensor
+    model: Any, heads: nn.ModuleList, ids: Tensor, positions: Tensor, documents: Tensor, branches: Tensor, ends: Tensor, vectors: Tensor, others: Tensor, still: bool = False
 ) -> Tensor:  # fmt: skip
     """How far the stream's view of which sentences are alike is from the teacher's: cross-entropy in nats above the least, over the taps' mean.
 
     Each sentence is held against all of the batch and `others` by the teacher's vectors (after contrastive representation distillation, Tian et al.,
-    arXiv 1910.10699, with the teacher's own similarities as targets).
+    arXiv 1910.10699, with the teacher's own similarities as targets). `still`: only the heads learn.
     """
     known = (ends >= 0).float()
     candidates = torch.cat([vectors, others])
     silent = torch.cat([known == 0, torch.zeros(len(others), dtype=torch.bool, device=ids.device)])
     targets = (SHARPNESS * vectors @ candidates.T).masked_fill(silent, -1e9).log_softmax(-1)
     found = []
-    for head, hidden in zip(heads, early_hidden(model, ids, positions, attention_mask(documents, branches), TAPS)):
+    with torch.set_grad_enabled(torch.is_grad_enabled() and not still):
+        streams = early_hidden(model, ids, positions, attention_mask(documents, branches), TAPS)
+    for head, hidden in zip(heads, streams):
         held = hidden.reshape(-1, hidden.shape[-1])[ends.clamp(min=0)]
         own = normalize(head(held * held.square().mean(-1, keepdim=True).clamp(min=1e-6).rsqrt()), dim=-1)
         scores = (SHARPNESS * own @ candidates.T).masked_fill(silent, -1e9).log_softmax(-1)

@@ -11,9 +11,10 @@ CLOSERS = (
     "can you help me with a plan?|what would you do?|thanks!|not that it matters|let me know what you think|do you have an idea?|crazy, right?|"
     "can you write that down?|please keep that in mind|how was your day?|I'm so tired today|the weather is awful here|it was a long day"
 ).split("|")
-CORRECTORS = "actually,|correction:|update:|scratch that,|sorry, wrong:|small change:|news:|change of plan:|not anymore,|as of today,|oh, I meant:".split(
-    "|"
-)
+CORRECTORS = (
+    "actually,|correction:|update:|scratch that,|sorry, wrong:|small change:|news:|change of plan:|not anymore,|as of today,|oh, I meant:|"
+    "it's different now:|I was wrong earlier,|ignore the old one,|I take that back,|new info:|things have moved on,|no longer true,|to correct myself,"
+).split("|")
 ACKS = "Got it.|Nice!|Thanks for telling me.|Good to know.|Noted.|That's great.|I see.|Okay!|I'll remember that.|Oh, lovely.|Sounds good.".split(
     "|"
 )

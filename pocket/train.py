@@ -34,10 +34,11 @@ from pocket.model import COPYING, READING, RETRIEVING, attention_mask, build_mod
 from pocket.optimizers import Optimizers, add_up
 from pocket.tokens import END, PAD, SINK, STAGES, VOCABULARY, WEIGHTS, Packer
 from tuning.bases import Base, LoadedBase
+from tuning.speed import has_fast_half
 
 RUNS = Path(os.environ.get("KEEPSAKE_POCKET_RUNS", Path(__file__).parent / "runs"))
 WARM_UP = 40
-FINDING_SHARE, READING_SHARE, COPYING_SHARE, MEANING_SHARE = 0.6, 0.6, 1.0, 0.5
+FINDING_SHARE, READING_SHARE, COPYING_SHARE, MEANING_SHARE = 0.6, 0.6, 1.0, 1.0
 
 
 def learning_rate_factor(step: int, steps: int, decay: int) -> float:
@@ -73,11 +74,14 @@ def train(options: argparse.Namespace) -> None:
     if options.workers == 1:
         return work(0, options, "")
     with tempfile.TemporaryDirectory() as folder:  # the meeting point of the workers: a file, no port
-        torch.multiprocessing.spawn(work, (options, f"{folder}/meet"), nprocs=options.workers)
+        torch.multiprocessing.spawn(work, (options, f"{folder}/meet", os.getpid()), nprocs=options.workers)
 
 
-def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
-    """One worker's loop: forward, loss, backward, gradients added up, both optimisers; the first one logs and writes checkpoints."""
+def work(rank: int, options: argparse.Namespace, meeting: str, parent: int = 0) -> None:
+    """One worker's loop: forward, loss, backward, gradients added up, both optimisers; the first one logs and writes checkpoints.
+
+    It ends when `parent`, the process that started it, is gone: a run that was killed must not go on beside the one that follows it.
+    """
     workers, folder = options.workers, RUNS / options.name
     if workers > 1:
         torch.set_num_threads(1)
@@ -104,8 +108,12 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
         heads.load_state_dict(state["heads"])
     elif options.start:
         model.load_state_dict(AutoModelForCausalLM.from_pretrained(options.start, dtype=torch.float32).state_dict())
+        if lessons:
+            fit_heads(model, heads, lessons, device, options.half)
     lengths = {length: (share, MIXTURES[length]) for length, share in STAGES[options.stage].items()}
-    packer = Packer(tokenizer, Corpus(), options.tokens // workers, options.seed, lengths)
+    corpus = Corpus()
+    corpus.neighbours  # noqa: B018 - here, or every process that makes batches would ask MiniLM anew
+    packer = Packer(tokenizer, corpus, options.tokens // workers, options.seed, lengths)
     if rank == 0:
         print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, from step {start} to {options.steps}", flush=True)
     losses_of: Any = partial(compute_losses, model)
@@ -118,6 +126,8 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
         inputs = [torch.from_numpy(array).to(device) for array in (batch.ids, batch.positions, batch.documents, batch.branches)]
         lines = [torch.from_numpy(array).to(device) for array in (batch.lines, batch.wanted)]
         chosen, targets, weights = (torch.from_numpy(array).to(device) for array in scored)
+        if parent and os.getppid() != parent:
+            os._exit(1)
         factor = learning_rate_factor(step, options.steps, options.decay)
         with torch.autocast(device, torch.bfloat16, enabled=options.half):
             loss, answers, finding, reading, copying = compiled(*inputs, *lines, chosen, targets, weights.float())
@@ -148,6 +158,20 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
     if workers > 1:
         dist.barrier()
         dist.destroy_process_group()
+
+
+def fit_heads(model: Any, heads: Any, lessons: Lessons, device: str, half: bool, steps: int = 100, rate: float = 5e-3) -> float:
+    """Let new heads read what a trained model's stream holds already, the model unchanged: random ones would push it about. The last loss comes back."""
+    adam = torch.optim.AdamW(heads.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
+    loss = torch.zeros(())
+    for step in range(steps):
+        adam.param_groups[0]["lr"] = rate * (1 - step / steps)
+        with torch.autocast(device, torch.bfloat16, enabled=half):
+            loss = meaning_loss(model, heads, *(tensor.to(device) for tensor in vars(lessons.batch(-1 - step)).values()), still=True)
+        loss.backward()
+        adam.step()
+        adam.zero_grad()
+    return float(loss.detach())
 
 
 def compute_losses(
@@ -181,11 +205,6 @@ def note(folder: Path, row: dict[str, Any]) -> None:
     with (folder / "log.jsonl").open("a") as log:
         log.write(json.dumps(row) + "\n")
     print(row, flush=True)
-
-
-def has_fast_half() -> bool:
-    """Whether bfloat16 products are faster than float32 here: a GPU, or a CPU with AVX512-BF16 or AMX (others are ten times slower)."""
-    return torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 @torch.no_grad()
@@ -248,7 +267,9 @@ def main() -> None:
         "--workers", type=int, default=1 if torch.cuda.is_available() else torch.get_num_threads(), help="processes that share a batch"
     )
     parser.add_argument("--feeders", type=int, default=8 if torch.cuda.is_available() else 1, help="processes that make batches, a worker")
-    parser.add_argument("--half", action=argparse.BooleanOptionalAction, default=has_fast_half(), help="bfloat16 autocast")
+    parser.add_argument(
+        "--half", action=argparse.BooleanOptionalAction, default=torch.cuda.is_available() or has_fast_half(), help="bfloat16 autocast"
+    )
     parser.add_argument("--eager", action="store_true", help="without torch.compile")
     parser.add_argument("--export", action="store_true")
     parser.add_argument("--to", type=Path, default=WEIGHTS, help="folder to export to")

@@ -20,7 +20,7 @@ from pocket.model import COPYING, RETRIEVING, attention_mask, build_model, early
 from pocket.optimizers import orthogonalise
 from pocket.seed import seed_circuits
 from pocket.tokens import WEIGHTS, Packer, _cut
-from pocket.train import targets_of
+from pocket.train import fit_heads, targets_of
 from pocket.values import make_value
 from tuning.prompts import NEVER_TOLD
 from tuning.scores import normal_words
@@ -223,6 +223,44 @@ def test_some_documents_speak_of_few_people_again_and_again():
     assert most >= 3
 
 
+def test_other_documents_hold_lines_as_alike_as_those_that_retrieval_brings():
+    corpus = Corpus(data=NO_DATA)
+    topics = {relation.name: number for number, relation in enumerate(corpus.relations)}
+    alike, any_facts = [], []
+    for seed in range(40):
+        items = corpus.near_items(Random(seed), 6)
+        assert len({item.key for item in items}) == len(items) == 6
+        strangers = [make_item(relation, Random(seed)) for relation in Random(seed).sample(corpus.relations, 6)]
+        for found, counts in ((items, alike), (strangers, any_facts)):
+            numbers = [topics[name] for item in found if (name := item.key.split("|")[0]) in topics]
+            counts.append(sum(other in corpus.neighbours[one] for one in numbers for other in numbers if one != other))
+    assert np.mean(alike) > 5 * np.mean(any_facts)
+
+
+def test_a_name_that_was_told_stands_for_the_one_it_names():
+    corpus, hops = Corpus(data=NO_DATA), 0
+    for seed in range(60):
+        items = corpus.near_items(Random(seed), 8)
+        for called in (item for item in items if item.key.startswith("called|")):
+            who = called.key.split("|")[1]
+            assert called.value in called.said and called.value in called.fact and who in called.said
+            by_name = [ask for item in items if item is not called for ask in item.ask if called.value in ask]
+            assert not any(f"y {who} " in ask for ask in by_name)
+            hops += len(by_name)
+    assert hops > 20
+
+
+def test_what_is_told_of_somebody_may_be_corrected():
+    corpus, newer = Corpus(data=NO_DATA), 0
+    for seed in range(60):
+        item = corpus.about_somebody(Random(seed), "sister")
+        again = corpus.newer(item, Random(seed + 1))
+        if again:
+            newer += 1
+            assert again.key == item.key and again.value != item.value and "sister" in again.fact
+    assert newer > 30
+
+
 def test_a_thing_of_somebody_else_is_another_fact():
     relation = next(relation for relation in load_relations("train") if relation.name == "pet.name")
     drawn = [give_owner(make_item(relation, rng), rng) for rng in map(Random, range(60))]
@@ -285,6 +323,16 @@ def test_the_meaning_of_sentences_is_learnt(tokenizer, pool: Pool):
         optimizer.zero_grad()
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 2
+
+
+def test_new_heads_are_fitted_to_a_model_that_stays_as_it_is(tokenizer, pool: Pool):
+    model, heads, lessons = build_model(192, 5, seed=0), make_heads(192), Lessons(tokenizer, pool, rows=1, seed=0)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with torch.no_grad():
+        first = float(meaning_loss(model, heads, *vars(lessons.batch(-1)).values()))
+    assert fit_heads(model, heads, lessons, "cpu", half=False, steps=30) < first / 2
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
 
 
 @pytest.mark.parametrize("workers", (1, pytest.param(2, marks=pytest.mark.slow)))
