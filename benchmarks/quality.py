@@ -25,11 +25,14 @@ from benchmarks.measures import score_answer, summarise
 from benchmarks.people import Person, import_person
 from benchmarks.rivals import Said, answer_chats, answer_with_notes, history_lines, milp_as_published, profile_lines, single_lora
 from memory.store import list_examples, list_facts, open_store
+from pocket.banks import load_lines
 from tuning.adapters import detach
 from tuning.bases import LoadedBase, load_base, resolve_base
 from tuning.examples import Example, load_example
 from tuning.forgetting import make_probe, measure_forgetting
+from tuning.gate import may_be_personal
 from tuning.inject import BUDGETS, inject
+from tuning.negatives import probe_prompts
 from tuning.prompts import render_chat
 from tuning.recipe import parse_recipe
 from tuning.scores import normal_words
@@ -109,10 +112,15 @@ def coverage(person: Person, facts: list[str]) -> float:
     return round(found / max(1, len(answers)), 4)
 
 
+def neutral_prompts() -> list[str]:
+    """General prompts that nothing was trained, chosen or fitted on: those of the product's probe and of pocket's exam."""
+    return list(dict.fromkeys([*probe_prompts(), *(line.partition("=>")[0].strip() for line in load_lines("exam", "neutral"))]))
+
+
 def ask_own(speaker: Speaker, questions: list[str], chosen: list[str]) -> tuple[dict[str, Said], dict[str, Any]]:
     """What the product's own sides say, and what the adapter has changed on neutral prompts; leaves the base bare."""
-    probe = make_probe(speaker.loaded, speaker.model)
-    forgetting = {"adapter": measure_forgetting(speaker.loaded, probe)}
+    probe = make_probe(speaker.loaded, speaker.model, neutral_prompts())
+    forgetting = {"adapter": measure_forgetting(speaker.loaded, probe, may_be_personal(probe.prompts))}
     said = {}
     for side in (side for side in OWN if side in chosen):
         answers = speaker.answer(side, questions)
@@ -142,7 +150,7 @@ def rivals(
 
     def trained(make: Callable[[], Any]) -> Callable[[list[str]], tuple[Said, dict[str, Any]]]:
         def ask(questions: list[str]) -> tuple[Said, dict[str, Any]]:
-            probe = make_probe(loaded)
+            probe = make_probe(loaded, prompts=neutral_prompts())
             model, cost = make()
             try:
                 said = answer_chats(loaded, [render_chat(question) for question in questions])

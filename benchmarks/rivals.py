@@ -16,7 +16,7 @@ from memory.store import Profile, list_facts, list_messages
 from tuning.adapters import LoraPlan, attach, detach, to_bytes, trainable_parameters
 from tuning.bases import LoadedBase
 from tuning.examples import Example
-from tuning.forgetting import answer_loss
+from tuning.forgetting import answer_losses, mean_loss
 from tuning.generate import context_limit, encode_chat, generate
 from tuning.likelihood import Encoded, encode_example
 from tuning.priors import Prior
@@ -102,7 +102,7 @@ def milp_as_published(
         plan, suggested = next_plan(loaded, prior, done, epochs, seed, "gp")
         model = attach(loaded, plan, seed)
         train(loaded, model, plan, training, [], [], seed, recipe=plain)
-        loss, size = answer_loss(loaded, held_out), trainable_parameters(model)
+        loss, size = mean_loss(answer_losses(loaded, held_out)), trainable_parameters(model)
         detach(model)
         done.append(TrialResult(number, {}, {"quality": -loss, "suggested": suggested}, "complete", 0.0, size))
         if best is None or loss < best[0]:

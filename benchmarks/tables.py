@@ -97,7 +97,7 @@ def group_section(name: str, rows: Sequence[Row]) -> str:
             [[TITLES[side], *(figure(rows, side, f"recall_{kind}", True) for kind in RECALLED)] for side in sides_of(rows)],
         ),
         "",
-        "Cost and forgetting (forgetting: rise of perplexity on the base's own neutral answers; answers and refusals that changed):",
+        "Cost and forgetting (forgetting: rise of perplexity on the base's own neutral answers; answers and refusals that changed; in brackets as Keepsake answers, which keeps general questions from the adapter):",
         "",
         table(["side", "ms an answer", "prompt tokens", "seconds to train", "adapter bytes", "perplexity", "answers changed", "refusals changed"],
               [[TITLES[side], *cost_cells(rows, side)] for side in sides_of(rows)]),
@@ -146,10 +146,17 @@ def cost_cells(rows: Sequence[Row], side: str) -> list[str]:
         return [*cells, "-", "-", "-"]
     return [
         *cells,
-        f"{100 * _mean([row['perplexity_rise'] for row in forgot]):+.1f} %",
-        f"{100 * _mean([row['answers_changed'] for row in forgot]):.0f} %",
-        f"{100 * _mean([row['refusals_changed'] for row in forgot]):.0f} %",
+        _as_answered(forgot, "perplexity_rise", "+.1f"),
+        _as_answered(forgot, "answers_changed", ".0f"),
+        _as_answered(forgot, "refusals_changed", ".0f"),
     ]
+
+
+def _as_answered(forgot: Sequence[Row], key: str, form: str) -> str:
+    """A mean in percent; in brackets the same as Keepsake answers, where it keeps general questions from the adapter."""
+    mean = f"{100 * _mean([row[key] for row in forgot]):{form}} %"
+    gated = [row[f"gated_{key}"] for row in forgot if f"gated_{key}" in row]
+    return f"{mean} ({100 * _mean(gated):{form}} %)" if gated else mean
 
 
 def break_even(rows: Sequence[Row]) -> str:

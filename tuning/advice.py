@@ -9,8 +9,9 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from memory.retrieval import nearness, search_once
+from memory.retrieval import nearness
 from tuning.examples import PLAIN, Example
+from tuning.lookup import look_up
 from tuning.prompts import is_abstention
 from tuning.scores import holds_answer, paired_interval
 from tuning.sides import RetrievalPlan, Speaker
@@ -171,7 +172,7 @@ def choose_floor(speaker: Speaker, plan: RetrievalPlan, known: Sequence[Example]
     asked = known, unknown
     read = [*_right(speaker, plan, "rag", known), *_declined(speaker, plan, "rag", unknown)]
     bare = [*_right(speaker, plan, "base", known), *_declined(speaker, plan, "base", unknown)]
-    near = [nearness(search_once(speaker.db, speaker.profile.id, example.question, plan.k, plan.sources)) for example in [*known, *unknown]]
+    near = [nearness(look_up(speaker.db, speaker.profile.id, example.question, plan.k, plan.sources)[0]) for example in [*known, *unknown]]
 
     def worth(least: float) -> float:
         return _worth([with_lines if cosine >= least else without for with_lines, without, cosine in zip(read, bare, near)], asked)

@@ -142,7 +142,7 @@ class RemoteSpeaker:
             chat, notes = render_side(self.db, self.profile, self.plan, side, question)
             reply = _request(
                 f"{self.endpoint.url}/chat/completions",
-                self._body(side, chat, max_new_tokens, strength_of(side, notes)),
+                self._body(side, chat, max_new_tokens, strength_of(side, notes, chat)),
                 self._missing(side),
             )
             tokens = int((reply.get("usage") or {}).get("prompt_tokens") or 0)
@@ -155,7 +155,7 @@ class RemoteSpeaker:
         """An answer that is written piece by piece; only llama.cpp is told a `strength` of the adapter other than as trained."""
         self.check_side(side)
         chat, notes = render_side(self.db, self.profile, self.plan, side, question, history)
-        body = self._body(side, chat, max_new_tokens, strength * strength_of(side, notes)) | {"stream": True}
+        body = self._body(side, chat, max_new_tokens, strength * strength_of(side, notes, chat)) | {"stream": True}
         return RemoteStream(_events(f"{self.endpoint.url}/chat/completions", body, self._missing(side)), notes)
 
     def pair(self, streams: "Sequence[RemoteStream]") -> "RemotePair":
@@ -163,7 +163,10 @@ class RemoteSpeaker:
         return RemotePair(list(streams))
 
     def _body(self, side: str, chat: list[ChatMessage], max_new_tokens: int, strength: float = 1.0) -> dict[str, Any]:
-        endpoint, remembers = self.endpoint, side in WITH_ADAPTER
+        endpoint, remembers = (
+            self.endpoint,
+            side in WITH_ADAPTER and strength > 0,
+        )  # a server without strengths can still be asked for its base
         model = endpoint.adapter if remembers and endpoint.adapter else endpoint.base
         body: dict[str, Any] = {"model": model, "messages": chat, "max_tokens": max_new_tokens, "temperature": 0.0}
         if endpoint.lora is not None:

@@ -189,11 +189,16 @@ def _unnamed(subject: str) -> str | None:
     return (match[1] if match and match[2] in _NAMED else subject) or None
 
 
-def naming_of(fact: str) -> tuple[str, str] | None:
-    """The subject and the name that a fact gives it: ("sister", "Mina") from "Your sister is called Mina." or "Your sister Mina sings."."""
+def naming_of(fact: str, strict: bool = False) -> tuple[str, str] | None:
+    """The subject and the name that a fact gives it: ("sister", "Mina") from "Your sister is called Mina." or "Your sister Mina sings.".
+
+    `strict`: the second form only of people, animals and things that bear names, for "Your flight to Rome is late." names nobody.
+    """
     text = fact.strip().rstrip(".!")
     match = re.match(r"Your ([a-z][a-z -]+?)(?: is called| is named|'s name is| goes by the name) (?P<name>[A-Z][\w' .-]{1,30})$", text)
-    match = match or re.match(r"Your ([a-z][a-z -]+?) (?P<name>(?:(?:Mr|Mrs|Ms|Dr)\.? )?[A-Z]\w+(?: [A-Z]\w+)?)\b(?!')", text)
+    if match is None:
+        match = re.match(r"Your ([a-z][a-z -]+?) (?P<name>(?:(?:Mr|Mrs|Ms|Dr)\.? )?[A-Z]\w+(?: [A-Z]\w+)?)\b(?!')", text)
+        match = match if match and (not strict or match[1].split()[-1] in _NAMED) else None
     return (match[1], match["name"]) if match and not _VERB_INSIDE.search(match[1]) else None
 
 

@@ -19,7 +19,7 @@ MOST_LIFTED = 8
 
 
 def measure_lift(speaker: Speaker, side: str, chat: Sequence[ChatMessage], answer: str, notes: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The answer in pieces of text, each with its lift, the adapter as strong as beside these notes; empty for a side without it or an empty answer."""
+    """The answer in pieces of text, each with its lift, the adapter as strong as there; empty for a side without it or an empty answer."""
     if side not in WITH_ADAPTER or speaker.model is None or not answer:
         return []
     with speaker.model_alone():
@@ -28,7 +28,7 @@ def measure_lift(speaker: Speaker, side: str, chat: Sequence[ChatMessage], answe
         if not tokens:
             return []
         with_adapter, without = (
-            _log_probabilities(logits, tokens) for logits in speaker.read_both(prompt, tokens, strength_of(side, notes))
+            _log_probabilities(logits, tokens) for logits in speaker.read_both(prompt, tokens, strength_of(side, notes, chat))
         )
         lifts = (with_adapter - without).tolist()
         return [{"text": text, "lift": round(lift, 3)} for text, lift in zip(_pieces(speaker, tokens), lifts)]

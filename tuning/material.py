@@ -10,15 +10,14 @@ from random import Random
 
 from sqlite_utils import Database
 
-from memory.retrieval import search_once
 from memory.store import Fact, Profile, list_facts
 from tuning.bases import LoadedBase
 from tuning.errors import NothingToLearn
 from tuning.examples import Example, build_examples
+from tuning.lookup import look_up
 from tuning.model_views import write_summaries, write_views, writes_views
 from tuning.phrasebook import questions_like
 from tuning.recipe import Recipe
-from tuning.sides import note_lines
 from tuning.study import StudyReport, ask_about, study_messages
 from tuning.views import View, build_views, check_views, told_together
 
@@ -74,7 +73,7 @@ def gather_material(
 
 def find_lines(db: Database, profile_id: int, questions: Sequence[str], count: int) -> list[list[str]]:
     """For each question the lines that retrieval brings from facts and messages, as they stand in a prompt."""
-    return [note_lines(search_once(db, profile_id, question, count)) for question in questions]
+    return [look_up(db, profile_id, question, count)[1] for question in questions]
 
 
 @dataclass(frozen=True)

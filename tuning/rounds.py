@@ -145,9 +145,7 @@ class SharedStream(SideStream):
     def __post_init__(self) -> None:
         speaker = self.speaker
         assert isinstance(speaker, SharedSpeaker)
-        self.row = Row(
-            self.stream, speaker.model if self.side in WITH_ADAPTER else None, self.strength * strength_of(self.side, self.notes)
-        )
+        self.row = Row(self.stream, speaker.model if self.side in WITH_ADAPTER else None, self.strength * self.power)
         self.writing = Writing(speaker.rounds, [self.row])
 
     def step(self) -> bool:
@@ -185,9 +183,10 @@ class SharedSpeaker(Speaker):
         """An answer that is written with everybody else's; `strength` scales the adapter (0 leaves the base, 1 is as the side has it)."""
         self.check_side(side)
         chat, notes = render_side(self.db, self.profile, self.plan, side, question, history)
+        power = strength_of(side, notes, chat)
         with self.rounds.alone():  # a tokenizer is not for two threads at once
-            made = self.make_stream(side, chat, strength, max_new_tokens)
-        stream = SharedStream(self, side, made, notes, strength)
+            made = self.make_stream(side, chat, power, strength, max_new_tokens)
+        stream = SharedStream(self, side, made, notes, power, strength)
         self._begun.append(stream.row)
         return stream
 

@@ -15,12 +15,14 @@ from sqlite_utils import Database
 from torch import Tensor
 
 from memory.errors import StaleAdapter
-from memory.retrieval import Hit, nearness, search_once
+from memory.retrieval import Hit, nearness
 from memory.store import Adapter, Profile, list_adapters, load_adapter
 from tuning.adapters import from_adapter, take_off, with_side
 from tuning.bases import Base, LoadedBase, load_base, resolve_at, resolve_base
 from tuning.errors import NoAdapter
+from tuning.gate import may_be_personal
 from tuning.generate import ANSWER_MOST, Stream, encode_chat, generate
+from tuning.lookup import look_up
 from tuning.pair import PairStream
 from tuning.prompts import ChatMessage, render_chat
 from tuning.speed import speed
@@ -28,13 +30,17 @@ from tuning.speed import speed
 SIDES = ("base", "rag", "adapter", "hybrid")
 WITH_ADAPTER = ("adapter", "hybrid")
 WITH_NOTES = ("rag", "hybrid")
-LONGEST_NOTE = 300  # letters
 WITH_LINES = 0.7  # strength of the adapter beside retrieved lines, so that it does not outvote what they say (docs/injection.md)
 
 
-def strength_of(side: str, notes: Sequence[str]) -> float:
-    """How strongly the adapter acts on a side with these retrieved lines in its prompt: 0 not at all, 1 as trained."""
-    return 0.0 if side not in WITH_ADAPTER else WITH_LINES if notes else 1.0
+def strength_of(side: str, notes: Sequence[str], chat: Sequence[ChatMessage] = ()) -> float:
+    """How strongly the adapter acts on a side with these retrieved lines in its prompt: 0 not at all, 1 as trained.
+
+    Not at all where a chat only begins, with a question that surely is not about the person (`tuning.gate`): what follows may mean anything.
+    """
+    if side not in WITH_ADAPTER or (len(chat) == 2 and not may_be_personal([chat[-1]["content"]])[0]):
+        return 0.0
+    return WITH_LINES if notes else 1.0
 
 
 @dataclass(frozen=True)
@@ -77,8 +83,8 @@ def render_side(
     db: Database, profile: Profile, plan: RetrievalPlan, side: str, question: str, history: Sequence[ChatMessage] = ()
 ) -> tuple[list[ChatMessage], list[str]]:
     """The prompt of a side, and the retrieved lines in it (oldest first, later ones win), wherever the answer is then written."""
-    hits = search_once(db, profile.id, question, plan.k, plan.sources) if side in WITH_NOTES else []
-    notes = note_lines(hits) if plan.keeps(hits) else []
+    hits, lines = look_up(db, profile.id, question, plan.k, plan.sources) if side in WITH_NOTES else ([], [])
+    notes = lines if plan.keeps(hits) else []
     return render_chat(question, notes, history), notes
 
 
@@ -96,7 +102,9 @@ class Speaker:
     adapter_id: int | None = None
     plan: RetrievalPlan = field(default_factory=RetrievalPlan)
     refused: str = ""  # why the profile's adapter is not used, though there is one
-    _last: dict[str, Stream] = field(default_factory=dict, repr=False)  # the newest answer of each side, for the next turn
+    _last: dict[tuple[str, float], Stream] = field(
+        default_factory=dict, repr=False
+    )  # the newest answer of each side and strength, for the next turn
 
     def check_side(self, side: str) -> None:
         """Raise NoAdapter if the side needs an adapter that is not there."""
@@ -110,7 +118,8 @@ class Speaker:
         self.check_side(side)
         started = time.monotonic()
         chats = [render_side(self.db, self.profile, self.plan, side, question) for question in questions]
-        strengths, replies = [strength_of(side, notes) for _, notes in chats], [""] * len(chats)
+        may_be_personal(questions if side in WITH_ADAPTER else ())  # all at once: one by one they take longer
+        strengths, replies = [strength_of(side, notes, chat) for chat, notes in chats], [""] * len(chats)
         for strength in dict.fromkeys(strengths):
             places = [place for place, other in enumerate(strengths) if other == strength]
             with with_side(self.model, strength):
@@ -126,19 +135,22 @@ class Speaker:
         """An answer that is written token by token; `strength` scales the adapter (0 leaves the base, 1 is as the side has it)."""
         self.check_side(side)
         chat, notes = render_side(self.db, self.profile, self.plan, side, question, history)
-        return SideStream(self, side, self.make_stream(side, chat, strength), notes, strength)
+        power = strength_of(side, notes, chat)
+        return SideStream(self, side, self.make_stream(side, chat, power, strength), notes, power, strength)
 
-    def make_stream(self, side: str, chat: list[ChatMessage], strength: float = 1.0, max_new_tokens: int = ANSWER_MOST) -> Stream:
-        """What writes a side's answer, going on from the side's last one if the adapter was and is as strong as trained."""
+    def make_stream(
+        self, side: str, chat: list[ChatMessage], power: float, strength: float = 1.0, max_new_tokens: int = ANSWER_MOST
+    ) -> Stream:
+        """What writes a side's answer; it goes on from the side's last one in which the adapter had the same `power`, if nobody scaled that."""
         if strength != 1.0:
             return Stream(self.loaded, chat, max_new_tokens)
-        stream = Stream(self.loaded, chat, max_new_tokens, before=self._last.get(side) if speed().conversation else None)
-        self._last[side] = stream
+        stream = Stream(self.loaded, chat, max_new_tokens, before=self._last.get((side, power)) if speed().conversation else None)
+        self._last[side, power] = stream
         return stream
 
     def pair(self, streams: "Sequence[SideStream]") -> Any:
         """Answers of streams that have not begun, written together: a pass a token for all of them. Their adapter is as strong as trained."""
-        return PairStream(self.model, [stream.stream for stream in streams], [strength_of(stream.side, stream.notes) for stream in streams])
+        return PairStream(self.model, [stream.stream for stream in streams], [stream.power for stream in streams])
 
     @contextmanager
     def model_alone(self) -> Iterator[None]:
@@ -188,17 +200,18 @@ class Speaker:
 
 @dataclass
 class SideStream:
-    """One side's answer in the making; two of them can be stepped in turn on the same model."""
+    """One side's answer in the making; two of them can be stepped in turn on the same model. `power` is `strength_of` it, `strength` what scales that."""
 
     speaker: Speaker
     side: str
     stream: Stream
     notes: list[str]
+    power: float
     strength: float = 1.0
 
     def step(self) -> bool:
         """Write one token with this side's adapter state; False once the answer has ended."""
-        with with_side(self.speaker.model, self.strength * strength_of(self.side, self.notes)):
+        with with_side(self.speaker.model, self.strength * self.power):
             return self.stream.step()
 
     @property
@@ -210,13 +223,6 @@ class SideStream:
     def counts(self) -> tuple[int, int]:
         """Tokens of the prompt and of the answer so far."""
         return len(self.stream.prompt_tokens), len(self.stream.tokens)
-
-
-def note_lines(hits: Sequence[Hit]) -> list[str]:
-    """Hits as lines of a prompt: each text once, shortened where it is very long, oldest first."""
-    ordered = sorted(hits, key=lambda hit: hit.said_at or "")
-    texts = [" ".join(hit.text.split()) for hit in ordered]
-    return list(dict.fromkeys(text if len(text) <= LONGEST_NOTE else text[:LONGEST_NOTE].rsplit(" ", 1)[0] + " ..." for text in texts))
 
 
 def base_of(adapter: Adapter) -> Base:
