@@ -8,6 +8,7 @@ import pytest
 from memory.store import Fact
 from tuning.examples import Example, distinct_phrasings, near_questions, split_plain, split_questions
 from tuning.frames import by_meaning, frame_questions, plain_questions, telling_words, word_questions
+from tuning.inject import BUDGETS
 from tuning.material import Asked
 from tuning.person import quote_back, said_back, unflip_person
 from tuning.recipe import Recipe
@@ -76,6 +77,14 @@ def test_a_question_that_is_nearer_to_another_fact_is_dropped(pocket):
     kept = _self_checked(pocket, facts, written, report)
     assert not {"What is my fever?", "Which day do I do?"} & set(kept[0])
     assert report.dropped["question that is nearer to another fact, or to none"] == 2
+
+
+def test_less_time_than_the_budget_has_makes_fewer_examples():
+    whole = BUDGETS["quick"].recipe
+    assert whole.within(1) == whole == whole.within(3)
+    part = whole.within(0.25)
+    assert (part.questions_in_all, part.words_in_all, part.views_a_fact, part.thinned) == (175, 75, 1, 0.25)
+    assert part.within(0.1).views_a_fact == 1 and part.negatives == whole.negatives
 
 
 def test_a_recipe_chooses_where_questions_come_from():

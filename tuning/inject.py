@@ -104,7 +104,7 @@ def inject(
     base = loaded.base if loaded else base_of(current) if current and not base_id else resolve_base(base_id)
     settings = {
         "budget": budget, "trials": trials or chosen.trials, "minutes": minutes or chosen.minutes, "base": base.id, "revision": base.revision,
-        "seed": seed, "recipe": (recipe or chosen.recipe).row(), "mode": mode, "sampler": sampler,
+        "seed": seed, "recipe": (recipe or chosen.recipe.within((minutes or chosen.minutes) / chosen.minutes)).row(), "mode": mode, "sampler": sampler,
     }  # fmt: skip
     resumed = find_resumable(db, profile.id, settings) if mode == "full" and not restart else None
     run_id = start_run(db, profile.id, "inject", settings | ({"resumes": resumed} if resumed else {}))

@@ -134,7 +134,8 @@ def inject_many(
     loaded = loaded or load_base(resolve_base(base_id), precision)
     settings: dict[str, Any] = {
         "budget": budget, "trials": trials or chosen.trials, "minutes": minutes or chosen.minutes, "base": loaded.base.id,
-        "revision": loaded.base.revision, "seed": seed, "recipe": (recipe or chosen.recipe).row(), "mode": "full", "sampler": sampler,
+        "revision": loaded.base.revision, "seed": seed, "mode": "full",
+        "recipe": (recipe or chosen.recipe.within((minutes or chosen.minutes) / chosen.minutes)).row(), "sampler": sampler,
         "batch": uuid.uuid4().hex, "of": len(names),
     }  # fmt: skip
     profile_ids = [load_profile(db, name).id for name in names]

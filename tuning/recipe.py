@@ -47,6 +47,15 @@ class Recipe:
         """As a run stores it."""
         return asdict(self)
 
+    def within(self, share: float) -> "Recipe":
+        """The same for a share of the time: fewer examples of each kind, so that the least epochs do not take what was not given; 1 or more changes nothing."""
+        if share >= 1:
+            return self
+        return replace(
+            self, questions_in_all=int(share * self.questions_in_all), words_in_all=int(share * self.words_in_all),
+            views_a_fact=max(1, round(share * self.views_a_fact)), thinned=share * self.thinned,
+        )  # fmt: skip
+
 
 def load_recipe(row: dict[str, Any] | None) -> Recipe:
     """The recipe that a run stored; fields that it lacks have their default."""
