@@ -12,7 +12,7 @@ from tuning.frozen import FrozenStates
 from tuning.kept import WHOLE
 from tuning.likelihood import certainty, due_logits, encode_example, shared_tokens
 from tuning.prompts import render_chat
-from tuning.speed import Speed, half_products, has_fast_half, speed, with_speed
+from tuning.speed import Speed, speed, with_speed
 from tuning.step import add_gradient
 
 LOGITS, GRADIENTS = 2e-3, 2e-4  # of logits up to about 30 in absolute terms, of gradients relative to their norm
@@ -22,7 +22,7 @@ PAIRS = (
     ("And my rent?", "It is 940 euros."),
     ("Who is my dentist, the one I went to last spring?", "You have never told me that."),
 )
-OFF = [field.name for field in fields(Speed) if field.name not in ("pair", "conversation", "half")]
+OFF = [field.name for field in fields(Speed) if field.name not in ("pair", "conversation")]
 
 
 def batch_of(loaded, pairs=PAIRS, notes=()):
@@ -73,20 +73,6 @@ def test_each_switch_alone_changes_no_gradient(pocket, adapted, switch):
     with with_speed(**{switch: False}):
         _, without = gradient(pocket, model, batch)
     assert (everything - without).norm() <= GRADIENTS * everything.norm() and speed() == Speed()
-
-
-def test_half_products_round_and_change_nothing_else(pocket, adapted):
-    model, batch = adapted("middle"), batch_of(pocket)
-    _, exact = gradient(pocket, model, batch)
-    with half_products(pocket.model.device):
-        _, rounded = gradient(pocket, model, batch)
-    assert (exact - rounded).norm() <= 0.05 * exact.norm() and torch.get_float32_matmul_precision() == "highest"
-    assert torch.equal(exact, rounded) or has_fast_half()
-    with with_speed(half=False), half_products(pocket.model.device):
-        assert torch.equal(exact, gradient(pocket, model, batch)[1])
-    with pytest.raises(RuntimeError, match="in the middle"), half_products(pocket.model.device):
-        raise RuntimeError("in the middle")
-    assert torch.get_float32_matmul_precision() == "highest"
 
 
 def test_a_few_steps_end_at_the_same_weights(pocket, adapted):

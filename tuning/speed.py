@@ -1,4 +1,4 @@
-"""What makes training and answering fast, each a switch that changes the time and not the result (`half`: but for its rounding).
+"""What makes training and answering fast, each a switch that changes the time and not the result.
 
 In: nothing, or switches by name. Out: the `Speed` that is in force. `python -m benchmarks.injection` measures what each is worth;
 tests/test_tuning_speed.py holds that losses, gradients and answers are the same with each on and off.
@@ -7,8 +7,6 @@ tests/test_tuning_speed.py holds that losses, gradients and answers are the same
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-
-import torch
 
 
 @dataclass(frozen=True)
@@ -19,8 +17,7 @@ class Speed:
     query, key and value, one for gate and up, LoRAs folded into the weight they stand on. `last`: in that pass the last layer is computed
     only where an answer token is due. `frozen`: what lies below the lowest LoRA is computed once an example and kept over epochs and trials.
     `pair`: both answers of a blind pair are written in one batch. `conversation`: the next turn reads only what is new in its prompt.
-    `decode`: answers are written by Keepsake's own pass over a Llama's layers too. `half`: on a processor with bfloat16 products (AVX512-BF16,
-    AMX) training makes its float32 products of those; sums, weights and the optimiser stay float32, and so does every answer.
+    `decode`: answers are written by Keepsake's own pass over a Llama's layers too.
     """
 
     prefix: bool = True
@@ -30,7 +27,6 @@ class Speed:
     pair: bool = True
     conversation: bool = True
     decode: bool = True
-    half: bool = True
 
 
 _in_force = [Speed()]
@@ -49,22 +45,3 @@ def with_speed(**switches: bool) -> Iterator[Speed]:
         yield speed()
     finally:
         _in_force.pop()
-
-
-def has_fast_half() -> bool:
-    """Whether bfloat16 products are several times faster than float32 ones on this processor (without these instructions they are far slower)."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
-@contextmanager
-def half_products(device: torch.device) -> Iterator[None]:
-    """Float32 products on a processor are made of bfloat16 ones until the block ends, where that is fast; elsewhere nothing changes."""
-    if device.type != "cpu" or not speed().half or not has_fast_half():
-        yield
-        return
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

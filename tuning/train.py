@@ -24,7 +24,6 @@ from tuning.kept import Epoch, Kept, Training
 from tuning.likelihood import Encoded, certainty, encode_example
 from tuning.prompts import render_chat
 from tuning.recipe import Recipe
-from tuning.speed import half_products
 from tuning.step import add_gradient
 
 TOKENS_A_BATCH = 1600
@@ -153,8 +152,7 @@ def _step(
     assert loop.planned is not None
     batch = loop.planned[loop.place]
     taught = [lessons[index] for index in batch] if recipe.distil and lessons else []
-    with half_products(loaded.model.device):
-        found = add_gradient(loaded, model, [training[index] for index in batch], taught, recipe.distil, loop.most)
+    found = add_gradient(loaded, model, [training[index] for index in batch], taught, recipe.distil, loop.most)
     loop.most = found.most
     norm = float(torch.nn.utils.clip_grad_norm_(loop.parameters, CLIP))
     if loop.step == 0:
