@@ -8,9 +8,10 @@ from random import Random
 import numpy as np
 import pytest
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from pocket.banks import load_lines, load_relations
+from pocket.blend import blend
 from pocket.corpus import MIXTURES, Corpus, _uncapital
 from pocket.feed import select_positions
 from pocket.items import flip_person, give_owner, load_free, make_item
@@ -353,6 +354,25 @@ def test_a_resumed_training_equals_an_unbroken_one(tmp_path, workers: int):
     assert all((heads[0][key] - heads[1][key]).abs().max() < 0.05 for key in heads[0])  # they went on, not from a random start
     whole, broken = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["model"] for name in ("whole", "broken"))
     assert all(torch.equal(whole[key], broken[key]) for key in whole)
+
+
+def test_two_runs_are_averaged_and_only_of_one_shape(tmp_path):
+    models = [plain_model(96, 2, seed, vocabulary=64) for seed in (0, 1)]
+    for name, model in zip("ab", models):
+        model.save_pretrained(tmp_path / name)
+    blend(tmp_path / "a", tmp_path / "b", 0.25, tmp_path / "c")
+    found = AutoModelForCausalLM.from_pretrained(tmp_path / "c").state_dict()
+    blend(tmp_path / "a", tmp_path / "b", 0.25, tmp_path / "f", embedding=1.0)
+    apart = AutoModelForCausalLM.from_pretrained(tmp_path / "f").state_dict()
+    for name, value in found.items():
+        first, second = (model.state_dict()[name] for model in models)
+        assert value.dtype == torch.bfloat16 and torch.allclose(value.float(), 0.75 * first + 0.25 * second, atol=2e-3), name
+        if "embed" in name or "lm_head" in name:
+            assert torch.allclose(apart[name].float(), second, atol=2e-3)
+    plain_model(96, 3, 0, vocabulary=64).save_pretrained(tmp_path / "d")
+    with pytest.raises(ValueError, match="not of one shape"):
+        blend(tmp_path / "a", tmp_path / "d", 0.5, tmp_path / "e")
+    assert not (tmp_path / "e").exists()
 
 
 def test_the_shipped_weights_load_as_any_model_does():
