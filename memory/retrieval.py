@@ -105,7 +105,7 @@ def told_once(hits: Sequence[Hit]) -> list[Hit]:
     messages = {hit.message_id: hit for hit in hits if hit.kind == "message"}
     facts: dict[int, list[Hit]] = {}
     for hit in hits:
-        if hit.kind == "fact" and hit.message_id in messages:
+        if hit.kind == "fact" and hit.message_id is not None and hit.message_id in messages:
             facts.setdefault(hit.message_id, []).append(hit)
     gone: set[Key] = set()
     standing_for: dict[Key, Hit] = {}

@@ -82,8 +82,14 @@ def make_called(who: str, rng: Random) -> Item:
     """What a person or an animal is called; the key is that of nothing else, so that one name is told."""
     slots = {"a": who, "v": make_value("name", rng)}
     said, fact, ask, rev = _CALLED
-    named = [[fill(line, slots) for line in lines] for lines in (ask, rev)]
-    return Item(f"called|{who}", fill(rng.choice(said), slots), fill(rng.choice(fact), slots), *named[:1], value=slots["v"], rev=named[1])
+    return Item(
+        key=f"called|{who}",
+        said=fill(rng.choice(said), slots),
+        fact=fill(rng.choice(fact), slots),
+        ask=[fill(line, slots) for line in ask],
+        value=slots["v"],
+        rev=[fill(line, slots) for line in rev],
+    )
 
 
 def ask_by_name(item: Item, who: str, name: str, rng: Random) -> Item:

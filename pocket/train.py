@@ -166,7 +166,8 @@ def fit_heads(model: Any, heads: Any, lessons: Lessons, device: str, half: bool,
     for step in range(steps):
         adam.param_groups[0]["lr"] = rate * (1 - step / steps)
         with torch.autocast(device, torch.bfloat16, enabled=half):
-            loss = meaning_loss(model, heads, *(tensor.to(device) for tensor in vars(lessons.batch(-1 - step)).values()), still=True)
+            sentences = {name: tensor.to(device) for name, tensor in vars(lessons.batch(-1 - step)).items()}
+            loss = meaning_loss(model, heads, **sentences, still=True)
         loss.backward()
         adam.step()
         adam.zero_grad()
