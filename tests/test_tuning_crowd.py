@@ -42,7 +42,7 @@ def people(pocket):
         if model is not None:
             for name, parameter in model.named_parameters():
                 if "lora_B" in name:
-                    torch.nn.init.normal_(parameter, std=0.06)
+                    torch.nn.init.normal_(parameter, std=0.12)
             model.eval()
             stored = to_bytes(model, pocket.base)
         alone = []

@@ -91,7 +91,7 @@ def test_forgetting_is_told_with_and_without_the_gate(pocket, model):
     prompts = [*probe_prompts()[:6], "Which film should I watch tonight?"]
     probe = make_probe(pocket, model, prompts)
     found = measure_forgetting(pocket, probe, may_be_personal(prompts))
-    assert found["perplexity_rise"] > found["gated_perplexity_rise"] >= 0 and found["prompts_heard"] == 1
+    assert found["perplexity_rise"] > 2 * abs(found["gated_perplexity_rise"]) and found["prompts_heard"] == 1
     bare = replace(probe, losses=probe.losses.clone())
     assert mean_loss(bare.losses) == probe.loss and torch.equal(probe.losses[:, 1] > 0, torch.ones(len(prompts), dtype=torch.bool))
 
