@@ -7,6 +7,7 @@ In: pocket (or --base) and a generated history whose last messages come later. O
 """
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -78,6 +79,11 @@ def measure(loaded: LoadedBase, facts: int, new: int, number: int, seed: int, op
         }  # fmt: skip
 
 
+def is_measured(path: Path, revision: str) -> bool:
+    """Whether a row is there, and of these very weights: a figure of earlier ones must not stand for theirs."""
+    return path.exists() and json.loads(path.read_text()).get("revision") == revision
+
+
 def main() -> None:
     """Measure every person and seed that has no raw file yet, then remake the tables."""
     from benchmarks.tables import write_results
@@ -98,7 +104,7 @@ def main() -> None:
     for number in range(options.profiles):
         for seed in range(options.seeds):
             path = options.results / "growth" / f"{options.facts}+{options.new}-p{number}-s{seed}.json"
-            if not path.exists():
+            if not is_measured(path, loaded.base.revision):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 row = measure(loaded, options.facts, options.new, number, seed, options)
                 row |= {

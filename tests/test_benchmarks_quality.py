@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import ablations, growth, lines, locomo, quality, tables
 from benchmarks.chats import _person, ask_about, cross_domain
+from benchmarks.growth import is_measured
 from benchmarks.histories import make_person
 from benchmarks.measures import score_answer, summarise, with_interval
 from benchmarks.people import ME, Asked, Person, import_person
@@ -180,3 +181,10 @@ def test_lines_are_counted_as_there_where_they_hold_the_answer(tiny, home):
     asked = lines.askable(person)
     assert [one.kind for one in asked] == ["direct", "direct", "unknown"]
     assert lines.judge(asked, ["It is Biscuit.", "I do not know.", "Two metres."]) == {"known": 2, "right": 0.5, "unknown": 1, "invents": 1}
+
+
+def test_growth_of_other_weights_is_measured_anew(tmp_path):
+    path = tmp_path / "row.json"
+    assert not is_measured(path, "new")
+    path.write_text(json.dumps({"revision": "old"}))
+    assert is_measured(path, "old") and not is_measured(path, "new")
