@@ -113,7 +113,10 @@ def coverage(person: Person, facts: list[str]) -> float:
 
 
 def neutral_prompts() -> list[str]:
-    """General prompts that nothing was trained, chosen or fitted on: those of the product's probe and of pocket's exam."""
+    """General prompts that no adapter and no gate was trained on: those of the product's probe and of pocket's exam.
+
+    They were looked at while the gate was made (docs/injection.md), so what is told of it on them is optimistic.
+    """
     return list(dict.fromkeys([*probe_prompts(), *(line.partition("=>")[0].strip() for line in load_lines("exam", "neutral"))]))
 
 

@@ -8,19 +8,15 @@ the branches (the trunk) and none of the others, so one prompt serves many quest
 """
 
 import argparse
-import os
 import re
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from random import Random
 
 import numpy as np
 
-from memory.embedder import embed
 from pocket.banks import Relation, load_lines, load_relations
 from pocket.dialogue import Conversation, load_dialogue, load_personas
 from pocket.items import (
@@ -36,18 +32,16 @@ from pocket.items import (
     make_persona,
     make_wordy,
 )
+from pocket.near import nearest_relations
 from pocket.style import ACKS, CORRECTORS, casual, digress, question
 from pocket.values import LISTS, make_value
 from tuning.prompts import NEVER_TOLD, render_questions, render_study, render_system
 
 _WORD = re.compile(r"\b[a-z]{4,12}\b")
-_SLOT = re.compile(r"{\w+}")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-KEPT = Path(__file__).parent / "runs"
 
 
 NEAR = 0.45  # of the documents hold facts as alike as the lines that retrieval brings for one question
-NEIGHBOURS = 40  # kinds of facts to choose from there, the nearest by MiniLM
 CIRCLES = 0.4  # of the others speak of two people or animals again and again, as real chats do
 FROM_CIRCLE = 0.7  # of their facts
 CORRECTED = 0.16  # of the facts in notes have an older value there, in an earlier line
@@ -64,26 +58,6 @@ def relations_about(relations: Sequence[Relation]) -> dict[str, list[int]]:
             for who in found.keys() & {*(relation.lists.get(kind) or LISTS.get(kind) or ())}:
                 found[who].append(number)
     return {who: numbers for who, numbers in found.items() if len(numbers) >= LEAST_ABOUT}
-
-
-def nearest_relations(relations: Sequence[Relation], kept: Path = KEPT) -> np.ndarray:
-    """For each relation the NEIGHBOURS nearest by what MiniLM makes of its wordings, itself first: (relations, NEIGHBOURS).
-
-    They are written to `kept` for the next process, under the wordings' checksum: asking MiniLM takes half a minute.
-    """
-    texts = [_SLOT.sub("something", text) for relation in relations for text in (relation.fact[0], *relation.ask[:3])]
-    path = kept / f"near-{sha256(chr(10).join(texts).encode()).hexdigest()[:16]}.npy"
-    if path.exists():
-        return np.load(path)
-    counts = [1 + len(relation.ask[:3]) for relation in relations]
-    vectors = np.add.reduceat(embed(texts), np.cumsum([0, *counts[:-1]]), axis=0)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    nearest = np.argsort(-(vectors @ vectors.T), axis=1, kind="stable")[:, :NEIGHBOURS].astype(np.int16)
-    kept.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=kept, suffix=".part", delete=False) as part:
-        np.save(part, nearest)
-    os.replace(part.name, path)
-    return nearest
 
 
 @dataclass(frozen=True)

@@ -163,10 +163,8 @@ class RemoteSpeaker:
         return RemotePair(list(streams))
 
     def _body(self, side: str, chat: list[ChatMessage], max_new_tokens: int, strength: float = 1.0) -> dict[str, Any]:
-        endpoint, remembers = (
-            self.endpoint,
-            side in WITH_ADAPTER and strength > 0,
-        )  # a server without strengths can still be asked for its base
+        endpoint = self.endpoint
+        remembers = side in WITH_ADAPTER and strength > 0  # a server without strengths can still be asked for its base
         model = endpoint.adapter if remembers and endpoint.adapter else endpoint.base
         body: dict[str, Any] = {"model": model, "messages": chat, "max_tokens": max_new_tokens, "temperature": 0.0}
         if endpoint.lora is not None:
